@@ -1,0 +1,4 @@
+/// The command line.
+module org.quern.cli {
+  requires org.quern.core;
+}

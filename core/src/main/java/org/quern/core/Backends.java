@@ -1,0 +1,143 @@
+package org.quern.core;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+
+/// Finds, chooses and opens backends. An explicit choice never falls back to another backend;
+/// `auto` takes the ready one with the highest priority and logs which.
+public final class Backends {
+  private static final System.Logger LOG = System.getLogger(Backends.class.getName());
+
+  private Backends() {}
+
+  /// One backend and what its probe found.
+  ///
+  /// @param provider the backend
+  /// @param availability what was found
+  public record Found(BackendProvider provider, Availability availability) {}
+
+  /// {@return every backend on the path with its probe's answer, the most preferred first}
+  public static List<Found> probe() {
+    List<Found> out = new ArrayList<>();
+    var loader = ServiceLoader.load(BackendProvider.class, Backends.class.getClassLoader());
+    for (var it = loader.stream().iterator(); it.hasNext(); ) {
+      try {
+        BackendProvider provider = it.next().get();
+        out.add(new Found(provider, provider.probe()));
+      } catch (ServiceConfigurationError | LinkageError e) {
+        LOG.log(System.Logger.Level.WARNING, "a backend on the path cannot be loaded: {0}", e);
+      }
+    }
+    out.sort(
+        Comparator.comparingInt((Found f) -> -f.provider().priority())
+            .thenComparing(f -> f.provider().name()));
+    return out;
+  }
+
+  /// {@return the backend that the system properties and the environment choose}
+  ///
+  /// @throws IllegalArgumentException if it is unknown or cannot run; the message is [#table] with
+  ///   what to do
+  public static Backend open() {
+    return open(Settings.load());
+  }
+
+  /// {@return the backend that the settings choose}
+  ///
+  /// @param settings which, and how
+  /// @throws IllegalArgumentException if it is unknown or cannot run; the message is [#table] with
+  ///   what to do
+  public static Backend open(Settings settings) {
+    List<Found> found = probe();
+    String choice = settings.backend();
+    if (choice.equals("auto")) {
+      return openBest(found, settings);
+    }
+    int colon = choice.indexOf(':');
+    String name = colon < 0 ? choice : choice.substring(0, colon);
+    int index = colon < 0 ? 0 : deviceIndex(choice, choice.substring(colon + 1));
+    for (Found f : found) {
+      if (f.provider().name().equals(name)) {
+        return openChosen(f, index, settings);
+      }
+    }
+    throw new IllegalArgumentException(
+        "unknown backend '%s'. Known here:%n%s".formatted(choice, table(found)));
+  }
+
+  private static Backend openBest(List<Found> found, Settings settings) {
+    for (Found f : found) {
+      if (f.availability() instanceof Availability.Ready ready) {
+        LOG.log(
+            System.Logger.Level.INFO,
+            "backend auto: {0} on {1}",
+            f.provider().name(),
+            ready.devices().getFirst().name());
+        return f.provider().open(0, settings);
+      }
+    }
+    throw new IllegalArgumentException(
+        "no backend can run here; add quern-cpu to the path. Found:%n%s".formatted(table(found)));
+  }
+
+  private static Backend openChosen(Found found, int index, Settings settings) {
+    String name = found.provider().name();
+    return switch (found.availability()) {
+      case Availability.Missing m ->
+          throw new IllegalArgumentException(
+              "backend '%s' cannot run here: %s. %s".formatted(name, m.reason(), m.remedy()));
+      case Availability.Ready ready -> {
+        if (index >= ready.devices().size()) {
+          throw new IllegalArgumentException(
+              "backend '%s' has no device %d; it has %d:%n%s"
+                  .formatted(name, index, ready.devices().size(), table(List.of(found))));
+        }
+        yield found.provider().open(index, settings);
+      }
+    };
+  }
+
+  private static int deviceIndex(String choice, String text) {
+    try {
+      int index = Integer.parseInt(text);
+      if (index >= 0) {
+        return index;
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw new IllegalArgumentException(
+        "backend '%s': a device is a number from 0, such as cuda:0".formatted(choice));
+  }
+
+  /// {@return the table of what was found, why not, and what to do}
+  ///
+  /// @param found from [#probe]
+  public static String table(List<Found> found) {
+    if (found.isEmpty()) {
+      return "  (none: no quern backend is on the class path or module path)";
+    }
+    StringBuilder out = new StringBuilder();
+    for (Found f : found) {
+      String name = f.provider().name();
+      switch (f.availability()) {
+        case Availability.Ready ready -> {
+          for (DeviceInfo d : ready.devices()) {
+            String memory = BufferPool.human(d.memoryBytes());
+            out.append(
+                "  %-10s ready    %s, %s%n".formatted(name + ":" + d.index(), d.name(), memory));
+            d.details().forEach((k, v) -> out.append("  %19s %s: %s%n".formatted("", k, v)));
+          }
+        }
+        case Availability.Missing m -> {
+          out.append("  %-10s missing  %s%n".formatted(name, m.reason()));
+          out.append("  %19s %s%n".formatted("", m.remedy()));
+        }
+      }
+    }
+    return out.toString().stripTrailing();
+  }
+}

@@ -1,0 +1,4 @@
+/// Runs on the CPU.
+module org.quern.cpu {
+  requires transitive org.quern.core;
+}

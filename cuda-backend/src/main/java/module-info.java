@@ -1,0 +1,10 @@
+/// The CUDA backend.
+module org.quern.cuda {
+  requires transitive org.quern.core;
+  requires org.quern.kernels;
+
+  exports org.quern.cuda;
+
+  provides org.quern.core.BackendProvider with
+      org.quern.cuda.CudaProvider;
+}

@@ -1,0 +1,26 @@
+package org.quern.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.quern.core.Availability;
+import org.quern.core.Backends;
+import org.quern.core.Settings;
+
+class CudaProviderTest {
+  @Test
+  void saysWhyAndWhatToDo() {
+    var missing = assertInstanceOf(Availability.Missing.class, new CudaProvider().probe());
+    assertTrue(missing.reason().contains("CUDA"));
+    assertTrue(missing.remedy().contains("quern.backend=cpu"));
+  }
+
+  @Test
+  void anExplicitChoiceNeverFallsBack() {
+    Settings settings = Settings.load().withBackend("cuda");
+    var e = assertThrows(IllegalArgumentException.class, () -> Backends.open(settings));
+    assertTrue(e.getMessage().contains("cannot run here"), e.getMessage());
+  }
+}

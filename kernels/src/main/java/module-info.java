@@ -1,0 +1,4 @@
+/// The hand-written GPU kernels.
+module org.quern.kernels {
+  requires transitive org.quern.core;
+}

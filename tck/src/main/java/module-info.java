@@ -1,0 +1,5 @@
+/// The compatibility kit that every backend passes.
+module org.quern.tck {
+  requires transitive org.quern.core;
+  requires transitive org.junit.jupiter.api;
+}
