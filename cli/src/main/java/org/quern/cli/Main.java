@@ -1,11 +1,51 @@
 package org.quern.cli;
 
-/// The entry point.
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ScopeType;
+
+/// The entry point of the `quern` command.
+@Command(
+    name = "quern",
+    mixinStandardHelpOptions = true,
+    scope = ScopeType.INHERIT,
+    versionProvider = Version.class,
+    description = "A GPT for the JVM: generate text, train, measure.",
+    subcommands = {
+      GenerateCommand.class,
+      NextCommand.class,
+      TrainCommand.class,
+      EvalCommand.class,
+      DevicesCommand.class,
+      BenchCommand.class,
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:it failed: a bad file, a missing device, too little memory",
+      "2:the command line is wrong",
+      "130:interrupted with Ctrl-C"
+    })
 public final class Main {
   private Main() {}
 
   /// Runs a command and exits.
   ///
   /// @param args the command line
-  public static void main(String... args) {}
+  public static void main(String... args) {
+    System.exit(commandLine().execute(args));
+  }
+
+  /// {@return the command line, ready to execute}
+  static CommandLine commandLine() {
+    Logger.getLogger("org.quern").setLevel(Level.WARNING);
+    return new CommandLine(new Main())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setUsageHelpAutoWidth(false)
+        .setUsageHelpWidth(80)
+        .setExecutionExceptionHandler(new Failures())
+        .setParameterExceptionHandler(Failures::wrongUsage);
+  }
 }

@@ -1,0 +1,85 @@
+package org.quern.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Locale;
+
+/// The folder of a training run: `checkpoint.safetensors` to go on from, `loss.csv`, and the best
+/// model so far, ready for `--model`.
+///
+/// @param path the folder
+record RunFolder(Path path) {
+  private static final String HEADER = "step,train_loss,validation_loss,learning_rate,tokens_per_s";
+
+  Path checkpoint() {
+    return path.resolve("checkpoint.safetensors");
+  }
+
+  private Path losses() {
+    return path.resolve("loss.csv");
+  }
+
+  /// Makes the folder, or checks that an older run in it is wanted.
+  ///
+  /// @throws IllegalArgumentException if there is a run and nobody asked to go on, or none to go on from
+  void prepare(boolean resume, boolean overwrite) {
+    boolean exists = Files.exists(checkpoint());
+    if (resume && !exists) {
+      throw new IllegalArgumentException(
+          "%s holds no checkpoint to resume; leave out --resume".formatted(path));
+    }
+    if (exists && !resume && !overwrite) {
+      throw new IllegalArgumentException(
+          "%s holds a run already: --resume goes on, --overwrite starts anew, or use another --out"
+              .formatted(path));
+    }
+    try {
+      Files.createDirectories(path);
+      if (!resume) {
+        Files.deleteIfExists(checkpoint());
+        Files.writeString(losses(), HEADER + "\n");
+      }
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "cannot write to %s (%s); use another --out".formatted(path, e), e);
+    }
+  }
+
+  /// Cuts what an interrupted run has written behind its last checkpoint.
+  void cutLosses(long step) {
+    try {
+      List<String> kept =
+          Files.readAllLines(losses()).stream()
+              .filter(l -> l.equals(HEADER) || stepOf(l) <= step)
+              .toList();
+      Files.write(losses(), kept);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static long stepOf(String line) {
+    int comma = line.indexOf(',');
+    try {
+      return Long.parseLong(comma < 0 ? line : line.substring(0, comma));
+    } catch (NumberFormatException e) {
+      return Long.MAX_VALUE;
+    }
+  }
+
+  void addLosses(long step, double train, double validation, double rate, double speed) {
+    String line =
+        String.format(
+            Locale.ROOT, "%d,%.4f,%.4f,%.6f,%.0f%n", step, train, validation, rate, speed);
+    try {
+      Files.writeString(losses(), line, StandardCharsets.UTF_8, StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
