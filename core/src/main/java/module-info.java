@@ -8,6 +8,8 @@ module org.quern.core {
   exports org.quern.core;
   exports org.quern.flow;
   exports org.quern.gpt;
+  exports org.quern.io;
+  exports org.quern.text;
 
   uses org.quern.core.BackendProvider;
 }
