@@ -8,6 +8,7 @@ module org.quern.core {
   exports org.quern.core;
   exports org.quern.flow;
   exports org.quern.gpt;
+  exports org.quern.train;
   exports org.quern.io;
   exports org.quern.text;
 

@@ -109,15 +109,20 @@ public class AttentionBenchmark {
     switch (implementation) {
       case "unfused" ->
           Compositions.attention(
-              s.device().ops(), s.y(), s.lse(), s.q(), s.k(), s.v(), s.spec(), s.positions(),
+              s.device().ops(),
+              s.y(),
+              s.lse(),
+              s.q(),
+              s.k(),
+              s.v(),
+              s.spec(),
+              s.positions(),
               s.scope());
       case "flash" ->
           s.device()
               .ops()
-              .attention(
-                  s.y(), s.lse(), s.q(), s.k(), s.v(), s.spec(), s.positions(), s.scope());
-      default ->
-          throw new IllegalArgumentException("no implementation is named " + implementation);
+              .attention(s.y(), s.lse(), s.q(), s.k(), s.v(), s.spec(), s.positions(), s.scope());
+      default -> throw new IllegalArgumentException("no implementation is named " + implementation);
     }
     s.device().sync();
   }

@@ -99,10 +99,14 @@ final class EvalCommand extends BaseCommand {
 
   private void print(Evaluator.Result r) throws IOException {
     if (!json) {
-      out().printf(
-          Locale.ROOT,
-          "loss        %.4f nats a token (%.4f bits)%nperplexity  %.3f%ntokens      %d%n",
-          r.loss(), r.loss() / Math.log(2), r.perplexity(), r.tokens());
+      out()
+          .printf(
+              Locale.ROOT,
+              "loss        %.4f nats a token (%.4f bits)%nperplexity  %.3f%ntokens      %d%n",
+              r.loss(),
+              r.loss() / Math.log(2),
+              r.perplexity(),
+              r.tokens());
       out().flush();
       return;
     }

@@ -53,7 +53,8 @@ final class Failures implements IExecutionExceptionHandler {
 
   private static String explain(Exception e) {
     return switch (e) {
-      case UncheckedIOException u when u.getCause() instanceof FileSystemException f
+      case UncheckedIOException u
+          when u.getCause() instanceof FileSystemException f
               && u.getMessage() != null
               && u.getMessage().startsWith(f.getClass().getName()) ->
           file(f);
@@ -68,7 +69,9 @@ final class Failures implements IExecutionExceptionHandler {
       case NoSuchFileException n -> "no such file or folder: %s; check the path".formatted(name);
       case AccessDeniedException a -> "no permission for %s".formatted(name);
       default ->
-          "%s: %s".formatted(name, e.getReason() == null ? e.getClass().getSimpleName() : e.getReason());
+          "%s: %s"
+              .formatted(
+                  name, e.getReason() == null ? e.getClass().getSimpleName() : e.getReason());
     };
   }
 }

@@ -3,8 +3,8 @@ package org.quern.cli;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/// Ctrl-C for long work: the work is told to stop, and the process waits until it has kept what must
-/// not be lost.
+/// Ctrl-C for long work: the work is told to stop, and the process waits until it has kept what
+/// must not be lost.
 final class Interrupts implements AutoCloseable {
   private static final int PATIENCE_SECONDS = 60;
 

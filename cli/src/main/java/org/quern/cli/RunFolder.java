@@ -26,7 +26,8 @@ record RunFolder(Path path) {
 
   /// Makes the folder, or checks that an older run in it is wanted.
   ///
-  /// @throws IllegalArgumentException if there is a run and nobody asked to go on, or none to go on from
+  /// @throws IllegalArgumentException if there is a run and nobody asked to go on, or none to go on
+  ///   from
   void prepare(boolean resume, boolean overwrite) {
     boolean exists = Files.exists(checkpoint());
     if (resume && !exists) {

@@ -129,8 +129,7 @@ record TextSource(String text, String origin, int skipped) {
 
   private static @Nullable String decode(byte[] bytes) {
     try {
-      String text =
-          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
       return text.indexOf('\0') >= 0 ? null : text;
     } catch (CharacterCodingException e) {
       return null;

@@ -174,8 +174,7 @@ final class TrainCommand extends BaseCommand {
             orElse(batch, p.batch()),
             orElse(accumulation, p.accumulation()),
             orElse(context, p.context()))
-        .withRate(
-            rate, minimumRate == null ? floor : minimumRate, orElse(warmup, p.warmup()))
+        .withRate(rate, minimumRate == null ? floor : minimumRate, orElse(warmup, p.warmup()))
         .withRegularization(
             weightDecay == null ? p.weightDecay() : weightDecay,
             clip == null ? p.clip() : clip,
@@ -222,22 +221,35 @@ final class TrainCommand extends BaseCommand {
   private void describe(
       TextSource text, int tokens, Tokenizer tokenizer, Trainer trainer, Backend device) {
     TrainingConfig c = trainer.config();
-    out().printf(
-        Locale.ROOT, "data       %s: %,d tokens of %,d kinds%n",
-        text.origin(), tokens, tokenizer.vocabulary());
+    out()
+        .printf(
+            Locale.ROOT,
+            "data       %s: %,d tokens of %,d kinds%n",
+            text.origin(),
+            tokens,
+            tokenizer.vocabulary());
     if (text.skipped() > 0) {
       out().printf("           %d files skipped: not text%n", text.skipped());
     }
-    out().printf(
-        Locale.ROOT, "model      %s, %,d parameters%n",
-        preset.name().toLowerCase(Locale.ROOT), trainer.model().parameters().count());
-    out().printf(
-        Locale.ROOT, "training   %,d steps of %,d tokens on %s%n",
-        c.steps(), c.tokensPerStep(), device.device().name());
-    out().printf(
-        Locale.ROOT, "baselines  uniform %.3f, bigram %.3f nats a token%n",
-        Math.log(tokenizer.vocabulary()),
-        BigramCounts.validationLoss(trainer.data(), tokenizer.vocabulary()));
+    out()
+        .printf(
+            Locale.ROOT,
+            "model      %s, %,d parameters%n",
+            preset.name().toLowerCase(Locale.ROOT),
+            trainer.model().parameters().count());
+    out()
+        .printf(
+            Locale.ROOT,
+            "training   %,d steps of %,d tokens on %s%n",
+            c.steps(),
+            c.tokensPerStep(),
+            device.device().name());
+    out()
+        .printf(
+            Locale.ROOT,
+            "baselines  uniform %.3f, bigram %.3f nats a token%n",
+            Math.log(tokenizer.vocabulary()),
+            BigramCounts.validationLoss(trainer.data(), tokenizer.vocabulary()));
     out().flush();
   }
 
@@ -270,16 +282,20 @@ final class TrainCommand extends BaseCommand {
           from = trainer.steps();
         }
         if (stop) {
-          bar.print("stopped behind step %d; the same command with --resume goes on"
-              .formatted(trainer.steps()));
+          bar.print(
+              "stopped behind step %d; the same command with --resume goes on"
+                  .formatted(trainer.steps()));
           return Failures.INTERRUPTED;
         }
       }
     }
-    out().printf(
-        Locale.ROOT,
-        "best validation loss %.4f; the model is in %s%ntry: ./quern generate --model %s%n",
-        best, run.path(), run.path());
+    out()
+        .printf(
+            Locale.ROOT,
+            "best validation loss %.4f; the model is in %s%ntry: ./quern generate --model %s%n",
+            best,
+            run.path(),
+            run.path());
     out().flush();
     return 0;
   }
@@ -294,9 +310,12 @@ final class TrainCommand extends BaseCommand {
         String.format(
             Locale.ROOT,
             "step %,6d   train %.4f   validation %.4f   rate %.1e   %,.0f tokens/s",
-            trainer.steps(), l.smoothed(), validation, l.last().learningRate(), l.speed()));
-    run.addLosses(
-        trainer.steps(), l.smoothed(), validation, l.last().learningRate(), l.speed());
+            trainer.steps(),
+            l.smoothed(),
+            validation,
+            l.last().learningRate(),
+            l.speed()));
+    run.addLosses(trainer.steps(), l.smoothed(), validation, l.last().learningRate(), l.speed());
     double lowest = Math.min(best, validation);
     if (validation <= lowest) {
       Map<String, String> notes =

@@ -3,8 +3,8 @@ package org.quern.train;
 import org.quern.core.Philox;
 
 /// Draws training examples: windows of the text at random places. The place of an example follows
-/// from the seed and the example's number alone, so that the number of steps taken is all there is to
-/// remember.
+/// from the seed and the example's number alone, so that the number of steps taken is all there is
+/// to remember.
 final class Batches {
   private static final long STREAM = 1L << 33; // beside dropout's and the initial weights'
 

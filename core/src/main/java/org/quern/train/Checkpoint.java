@@ -15,12 +15,12 @@ import org.quern.core.Tensor;
 import org.quern.io.FormatException;
 import org.quern.io.Safetensors;
 
-/// A training run on disk, in one safetensors file: weights, both moments, the number of steps taken,
-/// and what the run must be given again to go on. Batches and dropout follow from the seed and the
-/// step number, so that nothing else is needed to resume bit for bit.
+/// A training run on disk, in one safetensors file: weights, both moments, the number of steps
+/// taken, and what the run must be given again to go on. Batches and dropout follow from the seed
+/// and the step number, so that nothing else is needed to resume bit for bit.
 ///
-/// The file is written beside its final place, forced to disk and renamed: a run killed at any moment
-/// leaves the old checkpoint or the new one.
+/// The file is written beside its final place, forced to disk and renamed: a run killed at any
+/// moment leaves the old checkpoint or the new one.
 public final class Checkpoint {
   private static final String WEIGHT = "weight.";
   private static final String FIRST = "adamw.first.";
@@ -58,7 +58,7 @@ public final class Checkpoint {
   private static Safetensors.Entry entry(String name, Tensor t, Backend backend, Arena arena) {
     MemorySegment bytes = arena.allocate(t.bytes(), 64);
     backend.download(bytes, t);
-    return new Safetensors.Entry(name, t.dtype(), t.shape(), bytes);
+    return Safetensors.Entry.of(name, t.dtype(), t.shape(), bytes);
   }
 
   /// Continues a run: its weights, moments and step number replace the trainer's.
@@ -138,7 +138,10 @@ public final class Checkpoint {
   private static String fingerprint(TokenSplit data) {
     return "%d + %d tokens, crc32c %08x %08x"
         .formatted(
-            data.train().length, data.validation().length, crc(data.train()), crc(data.validation()));
+            data.train().length,
+            data.validation().length,
+            crc(data.train()),
+            crc(data.validation()));
   }
 
   private static long crc(int[] tokens) {

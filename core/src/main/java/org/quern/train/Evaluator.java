@@ -29,8 +29,8 @@ public final class Evaluator {
     }
   }
 
-  /// {@return the loss over a text, cut into windows that follow each other without overlap, so that
-  /// every token but the first is predicted once; the first of a window sees one token}
+  /// {@return the loss over a text, cut into windows that follow each other without overlap, so
+  /// that every token but the first is predicted once; the first of a window sees one token}
   ///
   /// @param model what to measure
   /// @param weights its prepared weights, or [PreparedWeights#NONE] while it trains

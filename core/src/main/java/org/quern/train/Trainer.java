@@ -12,8 +12,8 @@ import org.quern.flow.PreparedWeights;
 import org.quern.flow.Tape;
 import org.quern.gpt.LanguageModel;
 
-/// Trains a model step by step: random windows of the text, cross entropy, AdamW with warm-up, cosine
-/// and clipping.
+/// Trains a model step by step: random windows of the text, cross entropy, AdamW with warm-up,
+/// cosine and clipping.
 ///
 /// Deterministic: model, tokens, configuration and step number decide everything, so that a run
 /// restored from a [Checkpoint] goes on bit for bit.
@@ -77,7 +77,7 @@ public final class Trainer implements AutoCloseable {
   ///
   /// @return what it did
   /// @throws ArithmeticException if loss or gradient is not finite; the parameters are then as they
-  ///     were before the step
+  ///   were before the step
   public StepReport step() {
     double loss = 0;
     gradients.reset();

@@ -65,8 +65,8 @@ public record TrainingConfig(
     }
   }
 
-  /// {@return the learning rate of a step: linear warm-up, then a half cosine (arXiv:1608.03983) down
-  /// to the minimum}
+  /// {@return the learning rate of a step: linear warm-up, then a half cosine (arXiv:1608.03983)
+  /// down to the minimum}
   ///
   /// @param step from 0
   public float rate(long step) {
@@ -94,8 +94,20 @@ public record TrainingConfig(
   /// @param context tokens of an example
   public TrainingConfig withSizes(int steps, int batch, int accumulation, int context) {
     return new TrainingConfig(
-        steps, batch, accumulation, context, learningRate, minimumRate, warmup, beta1, beta2,
-        epsilon, weightDecay, clip, recompute, seed);
+        steps,
+        batch,
+        accumulation,
+        context,
+        learningRate,
+        minimumRate,
+        warmup,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        clip,
+        recompute,
+        seed);
   }
 
   /// {@return these numbers with another schedule}
@@ -105,8 +117,20 @@ public record TrainingConfig(
   /// @param warmup steps of the rise
   public TrainingConfig withRate(float learningRate, float minimumRate, int warmup) {
     return new TrainingConfig(
-        steps, batch, accumulation, context, learningRate, minimumRate, warmup, beta1, beta2,
-        epsilon, weightDecay, clip, recompute, seed);
+        steps,
+        batch,
+        accumulation,
+        context,
+        learningRate,
+        minimumRate,
+        warmup,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        clip,
+        recompute,
+        seed);
   }
 
   /// {@return these numbers with other regularization}
@@ -116,8 +140,20 @@ public record TrainingConfig(
   /// @param beta2 the decay of the second moment
   public TrainingConfig withRegularization(float weightDecay, float clip, float beta2) {
     return new TrainingConfig(
-        steps, batch, accumulation, context, learningRate, minimumRate, warmup, beta1, beta2,
-        epsilon, weightDecay, clip, recompute, seed);
+        steps,
+        batch,
+        accumulation,
+        context,
+        learningRate,
+        minimumRate,
+        warmup,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        clip,
+        recompute,
+        seed);
   }
 
   /// {@return these numbers with another treatment of activations}
@@ -125,8 +161,20 @@ public record TrainingConfig(
   /// @param value whether they are computed twice
   public TrainingConfig withRecompute(Recompute value) {
     return new TrainingConfig(
-        steps, batch, accumulation, context, learningRate, minimumRate, warmup, beta1, beta2,
-        epsilon, weightDecay, clip, value, seed);
+        steps,
+        batch,
+        accumulation,
+        context,
+        learningRate,
+        minimumRate,
+        warmup,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        clip,
+        value,
+        seed);
   }
 
   /// {@return these numbers with another seed}
@@ -134,7 +182,19 @@ public record TrainingConfig(
   /// @param value of batches and dropout
   public TrainingConfig withSeed(long value) {
     return new TrainingConfig(
-        steps, batch, accumulation, context, learningRate, minimumRate, warmup, beta1, beta2,
-        epsilon, weightDecay, clip, recompute, value);
+        steps,
+        batch,
+        accumulation,
+        context,
+        learningRate,
+        minimumRate,
+        warmup,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        clip,
+        recompute,
+        value);
   }
 }

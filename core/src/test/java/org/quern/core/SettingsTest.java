@@ -26,8 +26,12 @@ class SettingsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "quern.memory,lots", "quern.memory,99999999999g", "quern.memory,-1", "quern.threads,two",
-    "quern.threads,-1", "quern.threads,100000"
+    "quern.memory,lots",
+    "quern.memory,99999999999g",
+    "quern.memory,-1",
+    "quern.threads,two",
+    "quern.threads,-1",
+    "quern.threads,100000"
   })
   void badValuesAreNamed(String property, String value) {
     System.setProperty(property, value);

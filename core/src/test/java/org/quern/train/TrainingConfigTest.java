@@ -25,8 +25,7 @@ class TrainingConfigTest {
 
   @Test
   void badNumbersAreNamed() {
-    var e =
-        assertThrows(IllegalArgumentException.class, () -> config.withRate(1e-3f, 1e-2f, 0));
+    var e = assertThrows(IllegalArgumentException.class, () -> config.withRate(1e-3f, 1e-2f, 0));
     assertTrue(e.getMessage().contains("minimumRate"), e.getMessage());
     assertThrows(IllegalArgumentException.class, () -> config.withSizes(0, 1, 1, 1));
     assertThrows(IllegalArgumentException.class, () -> config.withRate(Float.NaN, 0, 0));
@@ -38,8 +37,7 @@ class TrainingConfigTest {
     TokenSplit split = TokenSplit.of(tokens, 0.1, 8);
     assertEquals(90, split.train().length);
     assertArrayEquals(IntStream.range(90, 100).toArray(), split.validation());
-    var e =
-        assertThrows(IllegalArgumentException.class, () -> TokenSplit.of(tokens, 0.1, 10));
+    var e = assertThrows(IllegalArgumentException.class, () -> TokenSplit.of(tokens, 0.1, 10));
     assertTrue(e.getMessage().contains("too short"), e.getMessage());
   }
 
