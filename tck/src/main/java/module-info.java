@@ -4,4 +4,5 @@ module org.quern.tck {
   requires transitive org.junit.jupiter.api;
 
   exports org.quern.tck.reference;
+  exports org.quern.tck.training;
 }
