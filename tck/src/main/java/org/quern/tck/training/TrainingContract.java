@@ -82,8 +82,7 @@ public abstract class TrainingContract {
   void learnsWhatABigramCannot() {
     try (Backend backend = open();
         LanguageModel gpt = model(backend, 0);
-        LanguageModel bigram =
-            new Bigram(backend, VOCABULARY, CONTEXT, ParameterSource.random(5));
+        LanguageModel bigram = new Bigram(backend, VOCABULARY, CONTEXT, ParameterSource.random(5));
         Trainer one = new Trainer(gpt, config().withSizes(150, 8, 1, CONTEXT), data());
         Trainer two = new Trainer(bigram, config().withSizes(150, 8, 1, CONTEXT), data())) {
       double before = one.validationLoss();
@@ -208,8 +207,7 @@ public abstract class TrainingContract {
       }
       List<float[]> before = weights(wider);
       try (Trainer other = new Trainer(model, config().withSeed(3), data())) {
-        var e =
-            assertThrows(IllegalArgumentException.class, () -> Checkpoint.restore(file, other));
+        var e = assertThrows(IllegalArgumentException.class, () -> Checkpoint.restore(file, other));
         assertTrue(String.valueOf(e.getMessage()).contains("another config"), e.getMessage());
       }
       try (Trainer other = new Trainer(wider, config(), data())) {
