@@ -9,6 +9,8 @@ module org.quern.core {
   exports org.quern.flow;
   exports org.quern.generate;
   exports org.quern.gpt;
+  exports org.quern.io;
+  exports org.quern.text;
 
   uses org.quern.core.BackendProvider;
 }
