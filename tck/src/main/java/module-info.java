@@ -2,4 +2,6 @@
 module org.quern.tck {
   requires transitive org.quern.core;
   requires transitive org.junit.jupiter.api;
+
+  exports org.quern.tck.reference;
 }
