@@ -1,5 +1,7 @@
 package org.quern.generate;
 
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
 import org.quern.core.Backend;
@@ -15,8 +17,8 @@ import org.quern.gpt.LanguageModel;
 /// layout, and must not change any more. Immutable and shared by threads, each with a [Session] of
 /// its own; N threads with N sessions get exactly what each would get alone.
 ///
-/// Closing waits for the steps that sessions are in. Afterwards their next step is an
-/// `IllegalStateException`; closing them is fine before and after.
+/// Closing waits for the steps that sessions are in, then frees the sessions' memory too: their next
+/// step is an `IllegalStateException`. Closing them is fine before and after.
 public final class InferenceModel implements AutoCloseable {
   /// The most logits that are on the device at once in [#everyPosition].
   private static final int LOGITS_AT_ONCE = 1 << 22;
@@ -26,6 +28,7 @@ public final class InferenceModel implements AutoCloseable {
   private final Scope scope;
   private final PreparedWeights prepared;
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
+  private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
   private boolean closed;
 
   private enum Ownership {
@@ -105,7 +108,24 @@ public final class InferenceModel implements AutoCloseable {
   /// @throws IllegalArgumentException if a number is out of range
   /// @throws IllegalStateException if this model is closed
   public Session open(int batch, int capacity) {
-    return whileOpen(() -> new Session(this, batch, capacity));
+    return whileOpen(
+        () -> {
+          Session session = new Session(this, batch, capacity);
+          sessions.add(session);
+          return session;
+        });
+  }
+
+  /// Frees a session, unless closing this model has done so.
+  void close(Session session) {
+    lock.readLock().lock();
+    try {
+      if (sessions.remove(session)) {
+        session.free();
+      }
+    } finally {
+      lock.readLock().unlock();
+    }
   }
 
   /// {@return the logits of the token behind each token of a text, [S, V]}
@@ -184,16 +204,24 @@ public final class InferenceModel implements AutoCloseable {
     }
   }
 
-  /// Waits for the steps that sessions are in, then frees the prepared weights, and the model if it
-  /// is owned. Closing twice is harmless.
+  /// Waits for the steps that sessions are in, then frees their memory, the prepared weights, and
+  /// the model if it is owned. Closing twice is harmless.
+  ///
+  /// @throws IllegalStateException if called by a [PositionConsumer] of this model, which would
+  ///   wait for itself
   @Override
   public void close() {
+    if (lock.getReadHoldCount() > 0) {
+      throw new IllegalStateException("a consumer of logits cannot close the model they come from");
+    }
     lock.writeLock().lock();
     try {
       if (closed) {
         return;
       }
       closed = true;
+      sessions.forEach(Session::free);
+      sessions.clear();
       scope.close();
       if (ownership == Ownership.OWNED) {
         model.close();

@@ -3,18 +3,19 @@ package org.quern.generate;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.OptionalInt;
-import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
+import org.quern.text.Tokenizer;
+import org.quern.text.Utf8Stream;
 
 /// One text that is being generated: its tokens, its text so far, and whether it has ended.
 final class Row {
+  private static final byte[] NO_BYTES = {};
+
   private final int row;
   private final List<Integer> prompt;
   private final GenerationOptions options;
   private final Sampler sampler;
-  private final @Nullable IntFunction<byte[]> bytes;
-  private final OptionalInt endOfText;
+  private final @Nullable Tokenizer tokenizer;
   private final Utf8Stream utf8 = new Utf8Stream();
   private final StopStrings stops;
   private final StringBuilder text = new StringBuilder();
@@ -30,22 +31,19 @@ final class Row {
   /// @param prompt checked
   /// @param options how to generate
   /// @param vocabulary V
-  /// @param bytes of a token; null when there is no text
-  /// @param endOfText the token, if there is one
+  /// @param tokenizer for the text; null when there is none
   Row(
       int row,
       int[] prompt,
       GenerationOptions options,
       int vocabulary,
-      @Nullable IntFunction<byte[]> bytes,
-      OptionalInt endOfText) {
+      @Nullable Tokenizer tokenizer) {
     this.row = row;
     this.prompt = Arrays.stream(prompt).boxed().toList();
     this.options = options;
     this.sampler = new Sampler(options.sampling(), vocabulary);
     sampler.see(prompt);
-    this.bytes = bytes;
-    this.endOfText = endOfText;
+    this.tokenizer = tokenizer;
     this.stops = new StopStrings(options.stops());
     this.history = prompt.clone();
     this.length = prompt.length;
@@ -96,15 +94,17 @@ final class Row {
     }
   }
 
-  /// {@return the text that is certain after a token}; sets the reason if the text ends
+  /// Sets the reason if the text ends with a token.
+  ///
+  /// @return the text that is certain after it
   private String advance(int id, boolean full) {
-    if (options.endOfText() == EndOfText.STOP
-        && endOfText.isPresent()
-        && endOfText.getAsInt() == id) {
+    if (tokenizer != null
+        && options.endOfText() == EndOfText.STOP
+        && tokenizer.endOfText().orElse(-1) == id) {
       reason = FinishReason.END_OF_TEXT;
       return rest();
     }
-    String piece = bytes == null ? "" : stops.append(utf8.append(bytes.apply(id)));
+    String piece = stops.append(utf8.add(bytes(id)));
     if (stops.found()) {
       reason = FinishReason.STOP;
     } else if (ids.size() == options.maxTokens()) {
@@ -113,6 +113,11 @@ final class Row {
       reason = FinishReason.CONTEXT_FULL;
     }
     return reason == null ? piece : piece + rest();
+  }
+
+  /// {@return the bytes of a token; none for one that pads the model's vocabulary}
+  private byte[] bytes(int id) {
+    return tokenizer == null || id >= tokenizer.vocabulary() ? NO_BYTES : tokenizer.bytes(id);
   }
 
   /// {@return what was held back}

@@ -260,6 +260,11 @@ public final class Session implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
+    model.close(this);
+  }
+
+  /// Returns the memory; called once, by the model.
+  void free() {
     scope.close();
   }
 }

@@ -1,4 +1,4 @@
-/// Tokens out: `TextModel` is the one class that an application needs; below it are `Generator`
+/// Tokens out: [TextModel][org.quern.generate.TextModel] is the one class that an application needs; below it are [Generator][org.quern.generate.Generator]
 /// (text), [Session][org.quern.generate.Session] (ids and logits, with the key-value cache) and
 /// [Sampler][org.quern.generate.Sampler] (logits to a token).
 ///
