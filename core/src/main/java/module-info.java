@@ -7,6 +7,7 @@ module org.quern.core {
 
   exports org.quern.core;
   exports org.quern.flow;
+  exports org.quern.generate;
   exports org.quern.gpt;
   exports org.quern.train;
   exports org.quern.io;
