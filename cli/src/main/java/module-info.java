@@ -1,4 +1,12 @@
 /// The command line.
 module org.quern.cli {
   requires org.quern.core;
+  requires org.quern.bench;
+  requires com.fasterxml.jackson.core;
+  requires info.picocli;
+  requires java.logging;
+  requires me.tongfei.progressbar;
+
+  opens org.quern.cli to
+      info.picocli;
 }

@@ -2,10 +2,11 @@ package org.quern.tck.training;
 
 import org.quern.core.Backend;
 import org.quern.tck.reference.ReferenceBackend;
+import org.quern.tck.reference.Rounding;
 
 class ReferenceTrainingTest extends TrainingContract {
   @Override
   protected Backend open() {
-    return new ReferenceBackend();
+    return new ReferenceBackend(Rounding.FLOAT); // checkpoints are f32
   }
 }

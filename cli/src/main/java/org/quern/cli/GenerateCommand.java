@@ -1,0 +1,224 @@
+package org.quern.cli;
+
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.quern.generate.EndOfText;
+import org.quern.generate.FinishReason;
+import org.quern.generate.Generation;
+import org.quern.generate.GenerationOptions;
+import org.quern.generate.GenerationOptions.LogProbabilities;
+import org.quern.generate.Generator;
+import org.quern.generate.Overflow;
+import org.quern.generate.Sampling;
+import org.quern.generate.TextModel;
+import org.quern.generate.TokenListener;
+import org.quern.io.ModelFolder;
+import org.quern.text.Tokenizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// `quern generate`.
+@Command(name = "generate", description = "Goes on from a text, token by token.")
+final class GenerateCommand extends BaseCommand {
+  @Parameters(
+      paramLabel = "PROMPT",
+      arity = "0..*",
+      description = {
+        "The text to go on from; several run as one batch.",
+        "Default: the end-of-text token, or a new line."
+      })
+  List<String> prompts = new ArrayList<>();
+
+  @Mixin ModelOption model = new ModelOption();
+
+  @Option(
+      names = "--ids",
+      paramLabel = "\"1 2 3\"",
+      description = "Token ids in place of a text; ids are printed.")
+  @Nullable String ids;
+
+  @Option(
+      names = "--temperature",
+      defaultValue = "0.8",
+      description = "0 is greedy. Default: ${DEFAULT-VALUE}.")
+  double temperature = 0.8;
+
+  @Option(
+      names = "--top-k",
+      defaultValue = "0",
+      description = "Keep the k most probable tokens; 0 keeps all. Default: 0.")
+  int topK;
+
+  @Option(
+      names = "--top-p",
+      defaultValue = "0.95",
+      description = "Keep the most probable tokens that make up p. Default: 0.95.")
+  double topP = 0.95;
+
+  @Option(
+      names = "--min-p",
+      defaultValue = "0",
+      description = "Drop tokens below p times the most probable one. Default: 0.")
+  double minP;
+
+  @Option(
+      names = "--repetition-penalty",
+      defaultValue = "1",
+      description = "Above 1 makes tokens of the text less probable. Default: 1.")
+  double repetitionPenalty = 1;
+
+  @Option(
+      names = "--seed",
+      defaultValue = "0",
+      description = "The same seed gives the same text. Default: 0.")
+  long seed;
+
+  @Option(
+      names = "--max-tokens",
+      defaultValue = "400",
+      description = "Tokens to draw at most. Default: ${DEFAULT-VALUE}.")
+  int maxTokens = 400;
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End before this text; may be given several times.")
+  List<String> stops = new ArrayList<>();
+
+  @Option(
+      names = "--no-slide",
+      description = "End when the context is full, and refuse a prompt that is too long.")
+  boolean noSlide;
+
+  @Option(names = "--ignore-end", description = "Go on behind the end-of-text token.")
+  boolean ignoreEnd;
+
+  @Option(names = "--logprobs", description = "Print each token's log-probability, a line each.")
+  boolean logprobs;
+
+  @Override
+  public Integer call() {
+    if (ids != null && !prompts.isEmpty()) {
+      throw new IllegalArgumentException("give a prompt or --ids, not both");
+    }
+    GenerationOptions options = options();
+    try (ModelFolder files = model.open();
+        TextModel text = TextModel.load(files, settings());
+        Interrupts interrupts = new Interrupts()) {
+      List<Generation> results;
+      if (ids != null) {
+        results = List.of(fromIds(text, Ids.parse(ids), options, interrupts));
+      } else if (prompts.size() > 1) {
+        results = batch(text, options, interrupts);
+      } else {
+        results = List.of(fromText(text, options, interrupts));
+      }
+      boolean cancelled = results.stream().anyMatch(r -> r.reason() == FinishReason.CANCELLED);
+      return cancelled ? Failures.INTERRUPTED : 0;
+    }
+  }
+
+  private GenerationOptions options() {
+    return new GenerationOptions(
+        new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed),
+        maxTokens,
+        stops,
+        noSlide ? Overflow.STOP : Overflow.SLIDE,
+        ignoreEnd ? EndOfText.IGNORE : EndOfText.STOP,
+        logprobs ? LogProbabilities.YES : LogProbabilities.NO);
+  }
+
+  private Generation fromText(TextModel text, GenerationOptions options, Interrupts interrupts) {
+    PrintWriter out = out();
+    if (!prompts.isEmpty()) {
+      if (!logprobs) {
+        out.print(prompts.getFirst());
+        out.flush();
+      }
+      Generation g = text.generate(prompts.getFirst(), options, printing(text, interrupts));
+      finish(out);
+      return g;
+    }
+    Tokenizer tokenizer =
+        text.tokenizer()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        model.name() + " has no tokenizer: give ids, --ids \"1 2 3\""));
+    int[] start =
+        tokenizer.endOfText().isPresent()
+            ? new int[] {tokenizer.endOfText().getAsInt()}
+            : tokenizer.encode("\n");
+    Generation g = text.generator().generateIds(start, options, printing(text, interrupts));
+    finish(out);
+    return g;
+  }
+
+  private void finish(PrintWriter out) {
+    if (!logprobs) {
+      out.println();
+    }
+    out.flush();
+  }
+
+  private TokenListener printing(TextModel text, Interrupts interrupts) {
+    PrintWriter out = out();
+    return event -> {
+      if (logprobs) {
+        String token = text.tokenizer().map(t -> Text.visible(t.decode(event.id()))).orElse("");
+        out.printf(Locale.ROOT, "%6d %9.4f  %s%n", event.id(), event.logProbability(), token);
+        out.flush();
+      } else if (!event.text().isEmpty()) {
+        out.print(event.text());
+        out.flush();
+      }
+      return interrupts.requested() ? TokenListener.Next.STOP : TokenListener.Next.CONTINUE;
+    };
+  }
+
+  private Generation fromIds(
+      TextModel text, int[] start, GenerationOptions options, Interrupts interrupts) {
+    PrintWriter out = out();
+    out.print(Ids.print(Ids.list(start)));
+    out.flush();
+    TokenListener listener =
+        event -> {
+          out.print(" " + event.id());
+          out.flush();
+          return interrupts.requested() ? TokenListener.Next.STOP : TokenListener.Next.CONTINUE;
+        };
+    Generation g = text.generator().generateIds(start, options, listener);
+    out.println();
+    out.flush();
+    return g;
+  }
+
+  private List<Generation> batch(TextModel text, GenerationOptions options, Interrupts interrupts) {
+    Generator generator = text.generator();
+    List<Generation> results;
+    try (Progress bar =
+        Progress.open("generate", "tokens", 0, (long) prompts.size() * maxTokens, err())) {
+      long[] done = {0};
+      results =
+          generator.generateAll(
+              prompts,
+              options,
+              event -> {
+                bar.to(++done[0]);
+                return interrupts.requested()
+                    ? TokenListener.Next.STOP
+                    : TokenListener.Next.CONTINUE;
+              });
+    }
+    for (int i = 0; i < results.size(); i++) {
+      out().printf("--- %d ---%n%s%s%n", i + 1, prompts.get(i), results.get(i).text());
+    }
+    out().flush();
+    return results;
+  }
+}
