@@ -15,7 +15,7 @@ final class Ids {
     if (text.isBlank()) {
       throw new IllegalArgumentException("--ids is empty; give at least one id: --ids \"1 2 3\"");
     }
-    String[] parts = text.strip().split("[\\s,]+");
+    String[] parts = text.strip().split("[\\s,]+", -1);
     int[] out = new int[parts.length];
     for (int i = 0; i < parts.length; i++) {
       try {

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.io.Console;
 import java.io.PrintWriter;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -46,7 +47,8 @@ final class Progress implements AutoCloseable {
 
   /// {@return whether a person watches}
   static boolean onTerminal() {
-    return System.console() != null && System.console().isTerminal();
+    Console console = System.console();
+    return console != null && console.isTerminal();
   }
 
   void to(long done) {

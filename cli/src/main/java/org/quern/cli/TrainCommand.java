@@ -193,7 +193,7 @@ final class TrainCommand extends BaseCommand {
     }
     return switch (tokenizerKind) {
       case CHAR -> CharTokenizer.of(text.text());
-      case GPT2 -> new Gpt2Tokenizer();
+      case GPT2 -> Gpt2Tokenizer.get();
     };
   }
 
