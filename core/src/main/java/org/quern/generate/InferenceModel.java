@@ -17,8 +17,8 @@ import org.quern.gpt.LanguageModel;
 /// layout, and must not change any more. Immutable and shared by threads, each with a [Session] of
 /// its own; N threads with N sessions get exactly what each would get alone.
 ///
-/// Closing waits for the steps that sessions are in, then frees the sessions' memory too: their next
-/// step is an `IllegalStateException`. Closing them is fine before and after.
+/// Closing waits for the steps that sessions are in, then frees the sessions' memory too: their
+/// next step is an `IllegalStateException`. Closing them is fine before and after.
 public final class InferenceModel implements AutoCloseable {
   /// The most logits that are on the device at once in [#everyPosition].
   private static final int LOGITS_AT_ONCE = 1 << 22;

@@ -1,5 +1,6 @@
-/// Tokens out: [TextModel][org.quern.generate.TextModel] is the one class that an application needs; below it are [Generator][org.quern.generate.Generator]
-/// (text), [Session][org.quern.generate.Session] (ids and logits, with the key-value cache) and
+/// Tokens out: [TextModel][org.quern.generate.TextModel] is the one class that an application
+/// needs; below it are [Generator][org.quern.generate.Generator] (text),
+/// [Session][org.quern.generate.Session] (ids and logits, with the key-value cache) and
 /// [Sampler][org.quern.generate.Sampler] (logits to a token).
 ///
 /// An [InferenceModel][org.quern.generate.InferenceModel] is immutable and shared by threads; a
