@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.quern.core.Backend;
 import org.quern.core.MemoryStats;
 import org.quern.generate.EndOfText;
 import org.quern.generate.FinishReason;
@@ -24,6 +25,7 @@ import org.quern.generate.InferenceModel;
 import org.quern.generate.Logits;
 import org.quern.generate.Overflow;
 import org.quern.generate.Sampling;
+import org.quern.generate.TextModel;
 import org.quern.generate.TokenListener;
 import org.quern.gpt.LanguageModel;
 import org.quern.tck.generation.Models.Pieces;
@@ -106,8 +108,7 @@ public abstract class GeneratorContract extends BackendTest {
       Generation one = generator.generateIds(prompt, SAMPLED, TokenListener.NONE);
       assertEquals(one, generator.generateIds(prompt, SAMPLED, TokenListener.NONE));
       assertNotEquals(
-          one.ids(),
-          generator.generateIds(prompt, SAMPLED.withSeed(8), TokenListener.NONE).ids());
+          one.ids(), generator.generateIds(prompt, SAMPLED.withSeed(8), TokenListener.NONE).ids());
     }
   }
 
@@ -224,8 +225,7 @@ public abstract class GeneratorContract extends BackendTest {
   public void whatWasHeldBackIsHeardAtTheEnd() {
     List<String> heard = new ArrayList<>();
     Generation g =
-        scripted(
-            Pieces.of(">", "a", "bST", "O"), GREEDY.withMaxTokens(3).withStops("STOP"), heard);
+        scripted(Pieces.of(">", "a", "bST", "O"), GREEDY.withMaxTokens(3).withStops("STOP"), heard);
     assertEquals(List.of("a", "b", "STO"), heard);
     assertEquals("abSTO", g.text());
     assertEquals(FinishReason.MAX_TOKENS, g.reason());
@@ -248,7 +248,9 @@ public abstract class GeneratorContract extends BackendTest {
   public void anyBytesComeOutAsDecodedAtOnce() {
     List<byte[]> pieces = new ArrayList<>();
     Random random = new Random(5);
-    byte[] likely = {'a', (byte) 0xC3, (byte) 0xA9, (byte) 0xE2, (byte) 0x82, (byte) 0xF0, (byte) 0x9F};
+    byte[] likely = {
+      'a', (byte) 0xC3, (byte) 0xA9, (byte) 0xE2, (byte) 0x82, (byte) 0xF0, (byte) 0x9F
+    };
     for (int i = 0; i < Models.VOCABULARY; i++) {
       byte[] piece = new byte[1 + random.nextInt(3)];
       for (int j = 0; j < piece.length; j++) {
@@ -285,7 +287,8 @@ public abstract class GeneratorContract extends BackendTest {
     assertEquals(FinishReason.END_OF_TEXT, g.reason());
     assertEquals(List.of("a", "", "b"), heard);
     Generation on =
-        scripted(pieces, GREEDY.withMaxTokens(4).withEndOfText(EndOfText.IGNORE), new ArrayList<>());
+        scripted(
+            pieces, GREEDY.withMaxTokens(4).withEndOfText(EndOfText.IGNORE), new ArrayList<>());
     assertEquals("ab<end>c", on.text());
   }
 
@@ -338,20 +341,41 @@ public abstract class GeneratorContract extends BackendTest {
     refused(caller, () -> text.generateAll(List.of(), GREEDY, none), "no prompt");
     refused(caller, () -> ids.generate("a", GREEDY, none), "no tokenizer", "ids");
     refused(caller, () -> ids.generateIds(new int[] {}, GREEDY, none), "empty");
-    refused(
-        caller, () -> ids.generateIds(new int[17], GREEDY, none), "17 tokens", "16", "--slide");
+    refused(caller, () -> ids.generateIds(new int[17], GREEDY, none), "17 tokens", "16", "--slide");
     refused(
         caller,
         () -> ids.generateIds(new int[] {1, 70}, GREEDY, none),
         "id 70 at position 1",
         "vocabulary 61");
-    refused(
-        caller, () -> ids.generateIds(new int[1], GREEDY.withStops("x"), none), "tokenizer");
+    refused(caller, () -> ids.generateIds(new int[1], GREEDY.withStops("x"), none), "tokenizer");
     inference.close();
     refused(
         IllegalStateException.class,
         () -> ids.generateIds(new int[1], GREEDY, none),
         "model",
         "closed");
+  }
+
+  /// The one class that applications need: text in, text out, everything closed.
+  @Test
+  public void aTextModelOwnsAllItNeeds() {
+    Backend own = open();
+    Pieces pieces = Pieces.of(">", "to", " be", ".", "<end>").endingWith(4);
+    TextModel model = TextModel.of(own, Models.counting(own, 5, 8), pieces);
+    assertEquals("to be.", model.generate(">"));
+    StringBuilder heard = new StringBuilder();
+    TokenListener listener = TokenListener.text(heard::append);
+    assertEquals(" be.", model.generate("to", GREEDY, listener).text());
+    assertEquals(" be.", heard.toString());
+    List<Logits.Candidate> next = model.next(" be", 2);
+    assertEquals(3, next.get(0).id());
+    assertEquals(30f, next.get(0).logit());
+    assertEquals(-Math.log1p(4 * Math.exp(-30)), next.get(0).logProbability(), 0x1p-47); // 30 ulp
+    assertEquals(0, next.get(1).id());
+    model.close();
+    model.close();
+    assertEquals(0, own.pool().stats().inUse());
+    refused(IllegalStateException.class, () -> model.generate(">"), "closed");
+    refused(IllegalStateException.class, () -> model.next(">", 1), "closed");
   }
 }
