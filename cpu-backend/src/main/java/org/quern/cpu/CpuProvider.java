@@ -1,0 +1,115 @@
+package org.quern.cpu;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.quern.core.Availability;
+import org.quern.core.Backend;
+import org.quern.core.BackendProvider;
+import org.quern.core.DeviceInfo;
+import org.quern.core.Settings;
+
+/// Finds the CPU: one device, always ready.
+///
+/// The system property `quern.cpu.kernels` chooses the kernels: `auto` (the Vector API where the
+/// application resolves it), `vector` or `scalar`.
+public final class CpuProvider implements BackendProvider {
+  /// Which kernels to use.
+  enum Choice {
+    /// The best that can run.
+    AUTO,
+    /// The Vector API, or an error.
+    VECTOR,
+    /// Plain Java.
+    SCALAR
+  }
+
+  private static final String KERNELS = "quern.cpu.kernels";
+  private static final String NO_MODULE = "the module jdk.incubator.vector is not resolved";
+  private static final String REMEDY = "add --add-modules=jdk.incubator.vector to the java command";
+  private static final System.Logger LOG = System.getLogger(CpuProvider.class.getName());
+
+  /// For `ServiceLoader`.
+  public CpuProvider() {}
+
+  @Override
+  public String name() {
+    return "cpu";
+  }
+
+  @Override
+  public int priority() {
+    return 10;
+  }
+
+  @Override
+  public Availability probe() {
+    Choice choice;
+    try {
+      choice = choice();
+    } catch (IllegalArgumentException e) {
+      return new Availability.Missing(
+          String.valueOf(e.getMessage()), "remove the property " + KERNELS, e);
+    }
+    return new Availability.Ready(List.of(device(choice, threads(0))));
+  }
+
+  @Override
+  public Backend open(int device, Settings settings) {
+    if (device != 0) {
+      throw new IllegalArgumentException(
+          "backend 'cpu' has one device, cpu:0, found cpu:" + device);
+    }
+    return open(settings, choice());
+  }
+
+  /// {@return the backend with the given kernels}
+  ///
+  /// @param settings threads, memory, debug
+  /// @param choice of the kernels
+  static CpuBackend open(Settings settings, Choice choice) {
+    boolean module = Machine.hasVectorModule();
+    if (choice == Choice.VECTOR && !module) {
+      throw new IllegalArgumentException("%s=vector: %s. %s".formatted(KERNELS, NO_MODULE, REMEDY));
+    }
+    if (choice == Choice.AUTO && !module) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "backend cpu runs its slow scalar kernels: {0}; {1}",
+          NO_MODULE,
+          REMEDY);
+    }
+    int threads = threads(settings.threads());
+    Choice made = choice == Choice.AUTO && !module ? Choice.SCALAR : choice;
+    return new CpuBackend(device(made, threads), settings, threads, made);
+  }
+
+  private static int threads(int setting) {
+    return setting > 0 ? setting : Runtime.getRuntime().availableProcessors();
+  }
+
+  private static Choice choice() {
+    String text = System.getProperty(KERNELS, "auto");
+    try {
+      return Choice.valueOf(text.toUpperCase(Locale.ROOT));
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "%s must be auto, vector or scalar, found '%s'".formatted(KERNELS, text));
+    }
+  }
+
+  private static DeviceInfo device(Choice choice, int threads) {
+    Map<String, String> details = new LinkedHashMap<>();
+    details.put("vector", vector(choice));
+    details.put("threads", Integer.toString(threads));
+    return new DeviceInfo("cpu", 0, Machine.processor(), Machine.memory(), details);
+  }
+
+  private static String vector(Choice choice) {
+    if (!Machine.hasVectorModule()) {
+      return "none: %s; %s".formatted(NO_MODULE, REMEDY);
+    }
+    return choice == Choice.SCALAR ? "none: %s=scalar".formatted(KERNELS) : "on";
+  }
+}
