@@ -139,7 +139,9 @@ public final class Sampler {
     }
     double total = sum();
     if (sampling.topP() < 1) {
-      int last = selection.holding(weights, sampling.topP() * total);
+      // All weights below this sum to less than half of what top-p leaves out.
+      double least = 0.5 * (1 - sampling.topP()) * total / n;
+      int last = selection.holding(weights, sampling.topP() * total, least);
       for (int i = 0; i < n; i++) {
         weights[i] = i == last || Selection.before(weights, i, last) ? weights[i] : 0;
       }

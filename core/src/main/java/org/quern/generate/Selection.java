@@ -21,7 +21,7 @@ final class Selection {
   /// @param rank from 1 for the highest
   int ranked(double[] keys, int rank) {
     int from = 0;
-    int to = start(keys.length);
+    int to = start(keys, Double.NEGATIVE_INFINITY);
     int wanted = rank - 1;
     while (to - from > 1) {
       int at = partition(keys, from, to);
@@ -42,9 +42,10 @@ final class Selection {
   ///
   /// @param keys not negative
   /// @param target the sum to reach, positive
-  int holding(double[] keys, double target) {
+  /// @param least the keys below it are passed over: all of them together must not be needed
+  int holding(double[] keys, double target, double least) {
     int from = 0;
-    int to = start(keys.length);
+    int to = start(keys, least);
     double sum = 0; // of all that rank before `from`
     while (from < to) {
       int at = partition(keys, from, to);
@@ -65,9 +66,12 @@ final class Selection {
     return order[to - 1]; // the last pivot: rounding left the sum below the target
   }
 
-  private int start(int n) {
-    for (int i = 0; i < n; i++) {
-      order[i] = i;
+  private int start(double[] keys, double least) {
+    int n = 0;
+    for (int i = 0; i < keys.length; i++) {
+      if (keys[i] >= least) {
+        order[n++] = i;
+      }
     }
     state = 0x9E3779B97F4A7C15L; // the same pivots in every call
     return n;

@@ -71,6 +71,15 @@ public final class TextModel implements AutoCloseable {
     }
   }
 
+  /// {@return the parts as one, which takes them over: closing it closes model and backend}
+  ///
+  /// @param backend where the model lives, and nothing else that is still needed
+  /// @param model any; its parameters must not change any more
+  /// @param tokenizer the model's, or null: then ids work, by way of [#generator]
+  public static TextModel of(Backend backend, LanguageModel model, @Nullable Tokenizer tokenizer) {
+    return new TextModel(backend, model, tokenizer);
+  }
+
   /// {@return a text that begins where the prompt ends, by [GenerationOptions#DEFAULT]}
   ///
   /// @param prompt some text

@@ -114,8 +114,7 @@ class SamplerTest {
         }
       }
       int freedom = cells - 1;
-      // The statistic has mean f and deviation sqrt(2 f); 4 deviations and more are rarer than 1 in
-      // 1000.
+      // The statistic has mean f and deviation sqrt(2 f).
       assertTrue(
           chi < freedom + 4.5 * Math.sqrt(2.0 * freedom),
           s + ": chi-square " + chi + " of " + freedom);

@@ -63,7 +63,9 @@ class SelectionTest {
         for (double sum = keys[order[0]]; sum < target; sum += keys[order[i]]) {
           i++;
         }
-        assertEquals(order[i], selection.holding(keys, target), n + " keys, target " + target);
+        assertEquals(order[i], selection.holding(keys, target, 0), n + " keys, target " + target);
+        double least = 0.5 * (total - target) / n;
+        assertEquals(order[i], selection.holding(keys, target, least), "least " + least);
       }
     }
   }
@@ -71,6 +73,6 @@ class SelectionTest {
   @Test
   void holdingMoreThanThereIsKeepsAll() {
     double[] keys = {0.25, 0.5, 0.125};
-    assertEquals(2, new Selection(3).holding(keys, 1));
+    assertEquals(2, new Selection(3).holding(keys, 1, 0));
   }
 }
