@@ -10,7 +10,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -74,7 +73,7 @@ public final class Safetensors implements AutoCloseable {
             "tensor '%s': %s %s needs %d bytes, found %d"
                 .formatted(name, dtype, shape, dtype.bytes(shape.elements()), data.byteSize()));
       }
-      List<Long> dimensions = Arrays.stream(shape.toArray()).boxed().toList();
+      List<Long> dimensions = Shapes.list(shape);
       return new Entry("(memory)", name, dtype.name(), dimensions, data);
     }
 

@@ -1,0 +1,91 @@
+package org.quern.io;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import org.quern.core.DType;
+
+/// Numbers in host memory, little-endian and at any address, from and to F32.
+final class HostNumbers {
+  private static final ValueLayout.OfInt WORD =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort HALF =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private HostNumbers() {}
+
+  /// Reads numbers that lie next to each other, exactly.
+  ///
+  /// @param target takes `count` numbers from `at` on
+  /// @param source of storage `dtype`, F32, F16 or BF16
+  /// @param index of the first number
+  static void read(
+      float[] target, int at, MemorySegment source, DType dtype, long index, int count) {
+    switch (dtype) {
+      case F32 -> {
+        for (int i = 0; i < count; i++) {
+          target[at + i] = Float.intBitsToFloat(source.get(WORD, 4 * (index + i)));
+        }
+      }
+      case F16 -> {
+        for (int i = 0; i < count; i++) {
+          target[at + i] = Float.float16ToFloat(source.get(HALF, 2 * (index + i)));
+        }
+      }
+      case BF16 -> {
+        for (int i = 0; i < count; i++) {
+          target[at + i] = Float.intBitsToFloat(source.get(HALF, 2 * (index + i)) << 16);
+        }
+      }
+      case I32 -> throw new IllegalArgumentException("expected real numbers, found I32");
+    }
+  }
+
+  /// Writes numbers, rounded to the nearest, ties to even.
+  ///
+  /// @param target of storage `dtype`, F32, F16 or BF16
+  /// @param values `count` of them, from 0
+  /// @throws IllegalArgumentException if a finite number is too large for the storage
+  static void write(MemorySegment target, DType dtype, float[] values, int count) {
+    switch (dtype) {
+      case F32 -> {
+        for (int i = 0; i < count; i++) {
+          target.set(WORD, 4L * i, Float.floatToRawIntBits(values[i]));
+        }
+      }
+      case F16 -> {
+        for (int i = 0; i < count; i++) {
+          target.set(HALF, 2L * i, half(values[i]));
+        }
+      }
+      case BF16 -> {
+        for (int i = 0; i < count; i++) {
+          target.set(HALF, 2L * i, bfloat(values[i]));
+        }
+      }
+      case I32 -> throw new IllegalArgumentException("expected real numbers, found I32");
+    }
+  }
+
+  private static short half(float value) {
+    short half = Float.floatToFloat16(value);
+    if ((half & 0x7FFF) == 0x7C00 && !Float.isInfinite(value)) {
+      throw new IllegalArgumentException(
+          "F16 holds numbers up to 65504, found %s; use BF16 or F32".formatted(value));
+    }
+    return half;
+  }
+
+  private static short bfloat(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (Float.isNaN(value)) {
+      return (short) ((bits >>> 16) | 0x40); // stays NaN whatever is cut off
+    }
+    int rounded = (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16;
+    if ((rounded & 0x7FFF) == 0x7F80 && !Float.isInfinite(value)) {
+      throw new IllegalArgumentException(
+          "BF16 holds numbers up to 3.39e38, found %s; use F32".formatted(value));
+    }
+    return (short) rounded;
+  }
+}

@@ -1,0 +1,228 @@
+package org.quern.io;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import org.quern.core.Activation;
+import org.quern.core.Mask;
+import org.quern.gpt.GptConfig;
+import org.quern.gpt.GptConfig.Bias;
+import org.quern.gpt.GptConfig.NormPlacement;
+import org.quern.gpt.GptConfig.Positions;
+import org.quern.gpt.GptConfig.Unembedding;
+
+/// What `config.json` says, in Hugging Face's words for GPT-2. What GPT-2 does not have goes by
+/// keys of our own: `quern_norm` (`pre`, `post`), `quern_positions` (`learned`, `sinusoidal`),
+/// `quern_bias` and `quern_window`. A model that uses one of them has the `model_type` `quern_gpt`,
+/// so that no other program takes it for a GPT-2; a bigram has `quern_bigram`.
+///
+/// @param vocabulary V
+/// @param context the most tokens
+/// @param gpt the GPT, or null: a bigram
+record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
+  static final String FILE = "config.json";
+
+  // Far above any model, far below where products of sizes overflow.
+  private static final int MOST_TOKENS = 1 << 24;
+  private static final int MOST_WIDTH = 1 << 20;
+  private static final int MOST_LAYERS = 1 << 16;
+  // A table of sines is no part of the weights, whose size would bound it.
+  private static final long MOST_SINES = 1 << 27;
+
+  /// {@return what a file says}
+  ///
+  /// @throws FormatException if a key is missing, of the wrong type or out of range, or the model
+  ///   is of another kind
+  static ModelConfig read(JsonObject json) {
+    String type = json.text("model_type", "gpt2");
+    return switch (type) {
+      case "gpt2", "quern_gpt" -> {
+        GptConfig config = gpt(json);
+        yield new ModelConfig(config.vocabulary(), config.context(), config);
+      }
+      case "quern_bigram" ->
+          new ModelConfig(
+              json.count("vocab_size", MOST_TOKENS), json.count("n_positions", MOST_TOKENS), null);
+      default -> throw json.bad("model_type", "gpt2, quern_gpt or quern_bigram", quoted(type));
+    };
+  }
+
+  private static GptConfig gpt(JsonObject json) {
+    refuseOtherAttention(json);
+    int width = json.count("n_embd", MOST_WIDTH);
+    int heads = json.count("n_head", MOST_WIDTH);
+    if (width % heads != 0) {
+      throw json.bad("n_head", "a divisor of n_embd %d".formatted(width), "%d".formatted(heads));
+    }
+    int hidden = json.has("n_inner") ? json.count("n_inner", 4 * MOST_WIDTH) : 4 * width;
+    int context =
+        json.count(
+            json.has("n_positions") || !json.has("n_ctx") ? "n_positions" : "n_ctx", MOST_TOKENS);
+    GptConfig config =
+        new GptConfig(
+            json.count("vocab_size", MOST_TOKENS),
+            context,
+            width,
+            json.count("n_layer", MOST_LAYERS),
+            heads,
+            hidden,
+            activation(json),
+            norm(json),
+            positions(json),
+            json.truth("tie_word_embeddings", true) ? Unembedding.TIED : Unembedding.SEPARATE,
+            json.truth("quern_bias", true) ? Bias.YES : Bias.NO,
+            json.has("quern_window")
+                ? json.count("quern_window", Integer.MAX_VALUE)
+                : Mask.UNBOUNDED,
+            epsilon(json),
+            dropout(json));
+    if (config.positions() == Positions.SINUSOIDAL && (long) context * width > MOST_SINES) {
+      throw json.bad(
+          "n_positions",
+          "n_positions times n_embd to be at most %d".formatted(MOST_SINES),
+          "%d times %d".formatted(context, width));
+    }
+    return config;
+  }
+
+  private static void refuseOtherAttention(JsonObject json) {
+    if (!json.truth("scale_attn_weights", true)) {
+      throw json.bad("scale_attn_weights", "true: attention over sqrt(head size)", "false");
+    }
+    if (json.truth("scale_attn_by_inverse_layer_idx", false)) {
+      throw json.bad("scale_attn_by_inverse_layer_idx", "false: one scale for all layers", "true");
+    }
+    if (json.truth("add_cross_attention", false)) {
+      throw json.bad("add_cross_attention", "false: a decoder by itself", "true");
+    }
+  }
+
+  private static Activation activation(JsonObject json) {
+    String name = json.text("activation_function", "gelu_new");
+    return switch (name) {
+      case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
+      case "gelu" -> Activation.GELU_ERF;
+      case "relu" -> Activation.RELU;
+      default ->
+          throw json.bad(
+              "activation_function", "gelu_new, gelu_pytorch_tanh, gelu or relu", quoted(name));
+    };
+  }
+
+  private static NormPlacement norm(JsonObject json) {
+    String name = json.text("quern_norm", "pre");
+    return switch (name) {
+      case "pre" -> NormPlacement.PRE;
+      case "post" -> NormPlacement.POST;
+      default -> throw json.bad("quern_norm", "pre or post", quoted(name));
+    };
+  }
+
+  private static Positions positions(JsonObject json) {
+    String name = json.text("quern_positions", "learned");
+    return switch (name) {
+      case "learned" -> Positions.LEARNED;
+      case "sinusoidal" -> Positions.SINUSOIDAL;
+      default -> throw json.bad("quern_positions", "learned or sinusoidal", quoted(name));
+    };
+  }
+
+  private static float epsilon(JsonObject json) {
+    float value = (float) json.number("layer_norm_epsilon", 1e-5);
+    if (!(value > 0 && value < 1)) {
+      throw json.bad("layer_norm_epsilon", "a number in (0, 1)", "%s".formatted(value));
+    }
+    return value;
+  }
+
+  /// Quern has one rate for the three places. Where a file has several, the largest is taken.
+  private static float dropout(JsonObject json) {
+    float largest = 0;
+    for (String key : new String[] {"embd_pdrop", "attn_pdrop", "resid_pdrop"}) {
+      float value = (float) json.number(key, 0.1); // GPT2Config's default
+      if (!(value >= 0 && value < 1)) {
+        throw json.bad(key, "a number in [0, 1)", "%s".formatted(value));
+      }
+      largest = Math.max(largest, value);
+    }
+    return largest;
+  }
+
+  private static String quoted(String text) {
+    return "'%s'".formatted(Json.shortened(text));
+  }
+
+  /// {@return the file's text}
+  ///
+  /// @param endOfText the token that begins and ends texts, if there is one
+  /// @param dtype of the weights, in PyTorch's words
+  byte[] write(OptionalInt endOfText, String dtype) {
+    return Json.write(
+        Json.Layout.INDENTED,
+        out -> {
+          out.writeStartObject();
+          if (gpt == null) {
+            out.writeStringField("model_type", "quern_bigram");
+          } else {
+            writeGpt(out, gpt);
+          }
+          out.writeNumberField("vocab_size", vocabulary);
+          out.writeNumberField("n_positions", context);
+          if (endOfText.isPresent()) {
+            out.writeNumberField("bos_token_id", endOfText.getAsInt());
+            out.writeNumberField("eos_token_id", endOfText.getAsInt());
+          }
+          out.writeStringField("torch_dtype", dtype);
+          out.writeEndObject();
+        });
+  }
+
+  private static void writeGpt(JsonGenerator out, GptConfig c) throws IOException {
+    out.writeStringField("model_type", isGpt2(c) ? "gpt2" : "quern_gpt");
+    if (isGpt2(c)) {
+      out.writeFieldName("architectures");
+      out.writeStartArray();
+      out.writeString("GPT2LMHeadModel");
+      out.writeEndArray();
+    } else {
+      out.writeStringField("quern_norm", c.norm() == NormPlacement.PRE ? "pre" : "post");
+      out.writeStringField(
+          "quern_positions", c.positions() == Positions.LEARNED ? "learned" : "sinusoidal");
+      out.writeBooleanField("quern_bias", c.bias() == Bias.YES);
+      if (c.window() != Mask.UNBOUNDED) {
+        out.writeNumberField("quern_window", c.window());
+      }
+    }
+    out.writeNumberField("n_ctx", c.context());
+    out.writeNumberField("n_embd", c.width());
+    out.writeNumberField("n_layer", c.layers());
+    out.writeNumberField("n_head", c.heads());
+    if (c.mlpWidth() == 4 * c.width()) {
+      out.writeNullField("n_inner");
+    } else {
+      out.writeNumberField("n_inner", c.mlpWidth());
+    }
+    out.writeStringField(
+        "activation_function",
+        switch (c.activation()) {
+          case GELU_TANH -> "gelu_new";
+          case GELU_ERF -> "gelu";
+          case RELU -> "relu";
+          case NONE -> throw new IllegalArgumentException("the MLP needs an activation");
+        });
+    out.writeNumberField("layer_norm_epsilon", c.epsilon());
+    out.writeNumberField("embd_pdrop", c.dropout());
+    out.writeNumberField("attn_pdrop", c.dropout());
+    out.writeNumberField("resid_pdrop", c.dropout());
+    out.writeBooleanField("tie_word_embeddings", c.unembedding() == Unembedding.TIED);
+  }
+
+  /// Whether every program that knows GPT-2 knows this model.
+  private static boolean isGpt2(GptConfig c) {
+    return c.norm() == NormPlacement.PRE
+        && c.positions() == Positions.LEARNED
+        && c.bias() == Bias.YES
+        && c.window() == Mask.UNBOUNDED;
+  }
+}

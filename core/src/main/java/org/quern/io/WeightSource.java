@@ -1,0 +1,186 @@
+package org.quern.io;
+
+import java.lang.foreign.MemorySegment;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.quern.core.Backend;
+import org.quern.core.DType;
+import org.quern.core.Shape;
+import org.quern.core.Tensor;
+import org.quern.gpt.GptConfig;
+import org.quern.gpt.Parameter;
+import org.quern.gpt.ParameterSource;
+
+/// Fills the parameters of a model from files: converted to F32, and GPT-2's `Conv1D` weights,
+/// which are (in, out), turned to (out, in).
+final class WeightSource implements ParameterSource {
+  /// Parameters that GPT-2 keeps as (in, out).
+  private static final Pattern CONV1D =
+      Pattern.compile("h\\.\\d+\\.(attn\\.c_attn|attn\\.c_proj|mlp\\.c_fc|mlp\\.c_proj)\\.weight");
+
+  /// Masks that old files hold beside the parameters.
+  private static final Pattern MASKS = Pattern.compile("h\\.\\d+\\.attn\\.(bias|masked_bias)");
+
+  /// What belongs to a GPT. Other tensors, say of a classifier on top, do no harm.
+  private static final Pattern OURS = Pattern.compile("(h\\.\\d+|wte|wpe|ln_f)\\..*");
+
+  private static final int CHUNK = 1 << 20; // elements
+
+  private final Weights weights;
+  private final String config;
+  private final Set<String> used = new HashSet<>();
+
+  /// Starts with nothing filled.
+  ///
+  /// @param weights the files
+  /// @param config the configuration's name in messages
+  WeightSource(Weights weights, String config) {
+    this.weights = weights;
+    this.config = config;
+  }
+
+  static boolean transposed(String parameter) {
+    return CONV1D.matcher(parameter).matches();
+  }
+
+  /// Checks the tensors whose sizes bound all others, before any memory is spent on what the
+  /// configuration claims.
+  void check(GptConfig c) {
+    matching("wte.weight", Shape.of(c.vocabulary(), c.width()));
+    if (c.positions() == GptConfig.Positions.LEARNED) {
+      matching("wpe.weight", Shape.of(c.context(), c.width()));
+    }
+    matching("h.0.mlp.c_fc.weight", Shape.of(c.width(), c.mlpWidth()));
+    matching("h.%d.mlp.c_fc.weight".formatted(c.layers() - 1), Shape.of(c.width(), c.mlpWidth()));
+  }
+
+  /// Checks the table of a bigram.
+  void checkTable(int vocabulary) {
+    matching("table.weight", Shape.of(vocabulary, vocabulary));
+  }
+
+  /// Checks that the model has taken all that the files have of it: a configuration with too few
+  /// layers, or without biases, would otherwise give a wrong model.
+  void checkAllUsed() {
+    for (Map.Entry<String, Safetensors.Entry> e : weights.all().entrySet()) {
+      String name = e.getKey();
+      if (!used.contains(name) && OURS.matcher(name).matches() && !MASKS.matcher(name).matches()) {
+        throw new FormatException(
+            weights.name(),
+            "tensor '%s'".formatted(name),
+            "none, by the choices in %s".formatted(config),
+            e.getValue().dimensions().toString(),
+            "Set %s to what the weights were made with".formatted(String.join(", ", keys(name))),
+            null);
+      }
+    }
+  }
+
+  /// {@return the tensor of that name}
+  ///
+  /// @throws FormatException if it is missing, has another shape, or no real numbers
+  private Safetensors.Entry matching(String name, Shape shape) {
+    Safetensors.Entry entry = weights.find(name);
+    String remedy =
+        "By %s (%s) it must be there in that shape"
+            .formatted(config, String.join(", ", keys(name)));
+    if (entry == null || !same(entry.dimensions(), shape)) {
+      throw new FormatException(
+          weights.name(),
+          "tensor '%s'".formatted(name),
+          "shape " + shape,
+          entry == null ? "none" : "shape " + entry.dimensions(),
+          remedy,
+          null);
+    }
+    switch (entry.storage()) {
+      case "F32", "F16", "BF16" -> {}
+      default -> throw entry.bad("F32, F16 or BF16", entry.storage());
+    }
+    return entry;
+  }
+
+  private static boolean same(List<Long> dimensions, Shape shape) {
+    return dimensions.equals(Shapes.list(shape));
+  }
+
+  /// {@return the keys of the configuration that say whether a tensor exists, and its shape}
+  private static List<String> keys(String name) {
+    if (name.equals("wte.weight") || name.equals("lm_head.weight")) {
+      return List.of("vocab_size", "n_embd");
+    }
+    if (name.equals("table.weight")) {
+      return List.of("vocab_size");
+    }
+    if (name.startsWith("wpe.")) {
+      return List.of("n_positions", "n_embd", "quern_positions");
+    }
+    if (name.startsWith("ln_f.")) {
+      return List.of("n_embd", "quern_norm", "quern_bias");
+    }
+    return name.contains(".mlp.")
+        ? List.of("n_layer", "n_embd", "n_inner", "quern_bias")
+        : List.of("n_layer", "n_embd", "quern_bias");
+  }
+
+  @Override
+  public void fill(Parameter parameter, Backend backend) {
+    String name = parameter.name();
+    Tensor target = parameter.tensor();
+    used.add(name);
+    if (transposed(name)) {
+      Shape shape = target.shape(); // (out, in)
+      fillTransposed(backend, target, matching(name, Shape.of(shape.dim(1), shape.dim(0))));
+    } else {
+      fillPlain(backend, target, matching(name, target.shape()));
+    }
+  }
+
+  private static void fillPlain(Backend backend, Tensor target, Safetensors.Entry entry) {
+    MemorySegment data = entry.data();
+    DType dtype = entry.dtype();
+    if (dtype == DType.F32 && data.address() % Float.BYTES == 0) {
+      backend.upload(target, data);
+      return;
+    }
+    long rows = target.shape().dim(0);
+    long width = target.elements() / rows;
+    long step = Math.clamp(CHUNK / width, 1, rows);
+    float[] chunk = new float[Math.toIntExact(step * width)];
+    for (long row = 0; row < rows; row += step) {
+      long end = Math.min(rows, row + step);
+      int count = Math.toIntExact((end - row) * width);
+      HostNumbers.read(chunk, 0, data, dtype, row * width, count);
+      upload(backend, target.slice(row, end), chunk, count);
+    }
+  }
+
+  /// Entry is (in, out), target is (out, in).
+  private static void fillTransposed(Backend backend, Tensor target, Safetensors.Entry entry) {
+    MemorySegment data = entry.data();
+    DType dtype = entry.dtype();
+    int outputs = target.shape().intDim(0);
+    int inputs = target.shape().intDim(1);
+    int step = Math.clamp(CHUNK / inputs, 1, outputs);
+    float[] chunk = new float[Math.multiplyExact(step, inputs)];
+    float[] run = new float[step];
+    for (int first = 0; first < outputs; first += step) {
+      int count = Math.min(step, outputs - first);
+      for (int i = 0; i < inputs; i++) {
+        HostNumbers.read(run, 0, data, dtype, (long) i * outputs + first, count);
+        for (int o = 0; o < count; o++) {
+          chunk[o * inputs + i] = run[o];
+        }
+      }
+      upload(backend, target.slice(first, (long) first + count), chunk, count * inputs);
+    }
+  }
+
+  private static void upload(Backend backend, Tensor target, float[] values, int count) {
+    MemorySegment source = MemorySegment.ofArray(values);
+    backend.upload(target, source.asSlice(0, (long) count * Float.BYTES));
+  }
+}

@@ -1,0 +1,157 @@
+package org.quern.io;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/// The tensors of a model folder: of `model.safetensors`, or of the files that
+/// `model.safetensors.index.json` names, with or without the prefix `transformer.` that Hugging
+/// Face's language models have and its bare models have not.
+final class Weights implements AutoCloseable {
+  static final String SINGLE = "model.safetensors";
+  static final String INDEX = "model.safetensors.index.json";
+  static final String PREFIX = "transformer.";
+
+  private final List<Safetensors> files = new ArrayList<>();
+  private final Map<String, Safetensors.Entry> byName = new TreeMap<>();
+  private final String name;
+
+  private Weights(String name) {
+    this.name = name;
+  }
+
+  /// {@return the tensors of a folder}
+  ///
+  /// @throws FormatException if there are none, or a file is bad
+  static Weights open(FolderFiles folder) {
+    boolean single = folder.has(SINGLE);
+    if (!single && !folder.has(INDEX)) {
+      boolean pickled = folder.has("pytorch_model.bin");
+      throw new FormatException(
+          folder.name(""),
+          "weights",
+          "%s or %s".formatted(SINGLE, INDEX),
+          pickled ? "pytorch_model.bin only" : "neither",
+          pickled
+              ? "Pickled weights can run code; save them as safetensors with the program that wrote"
+                  + " them"
+              : null,
+          null);
+    }
+    Weights out = new Weights(folder.name(single ? SINGLE : INDEX));
+    try {
+      if (single) {
+        out.add(folder.tensors(SINGLE));
+      } else {
+        out.addShards(folder);
+      }
+      return out;
+    } catch (Throwable e) {
+      out.close();
+      throw e;
+    }
+  }
+
+  private void add(Safetensors file) {
+    files.add(file);
+    file.entries().forEach(e -> put(e.name(), e));
+  }
+
+  private void addShards(FolderFiles folder) {
+    JsonObject index = folder.json(INDEX).object("weight_map");
+    Map<String, Safetensors> shards = new HashMap<>();
+    for (String tensor : index.values().keySet()) {
+      String shard = index.text(tensor);
+      Safetensors file = shards.get(shard);
+      if (file == null) {
+        file = openShard(folder, index, tensor, shard);
+        shards.put(shard, file);
+      }
+      Safetensors.Entry entry = file.find(tensor);
+      if (entry == null) {
+        throw new FormatException(
+            file.name(),
+            "tensor '%s'".formatted(Json.shortened(tensor)),
+            "it, as %s says".formatted(INDEX),
+            "none");
+      }
+      put(tensor, entry);
+    }
+  }
+
+  private Safetensors openShard(FolderFiles folder, JsonObject index, String tensor, String shard) {
+    // A name like ../../other would read what is not the model's.
+    boolean plain =
+        shard.endsWith(".safetensors")
+            && shard.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
+    if (!plain) {
+      throw index.bad(
+          Json.shortened(tensor),
+          "a name of a .safetensors file in the folder",
+          "'%s'".formatted(Json.shortened(shard)));
+    }
+    if (!folder.has(shard)) {
+      throw index.bad(
+          Json.shortened(tensor),
+          "a file in the folder",
+          "'%s', which is missing".formatted(shard));
+    }
+    Safetensors file = folder.tensors(shard);
+    files.add(file);
+    return file;
+  }
+
+  private void put(String tensor, Safetensors.Entry entry) {
+    String bare = tensor.startsWith(PREFIX) ? tensor.substring(PREFIX.length()) : tensor;
+    if (byName.put(bare, entry) != null) {
+      throw new FormatException(
+          name,
+          "tensor '%s'".formatted(Json.shortened(bare)),
+          "it once",
+          "it with and without the prefix '%s'".formatted(PREFIX));
+    }
+  }
+
+  /// {@return the tensor of that name}
+  ///
+  /// @param tensor without prefix
+  /// @throws FormatException if there is none
+  Safetensors.Entry require(String tensor) {
+    Safetensors.Entry found = byName.get(tensor);
+    if (found == null) {
+      throw new FormatException(name, "tensor '%s'".formatted(tensor), "it", "none");
+    }
+    return found;
+  }
+
+  /// {@return the tensor of that name, or null}
+  Safetensors.@Nullable Entry find(String tensor) {
+    return byName.get(tensor);
+  }
+
+  /// {@return all tensors by name without prefix}
+  Map<String, Safetensors.Entry> all() {
+    return byName;
+  }
+
+  /// {@return what messages call them}
+  String name() {
+    return name;
+  }
+
+  /// {@return what the files say about themselves}
+  Map<String, String> metadata() {
+    Map<String, String> out = new LinkedHashMap<>();
+    files.forEach(f -> out.putAll(f.metadata()));
+    return out;
+  }
+
+  @Override
+  public void close() {
+    files.forEach(Safetensors::close);
+  }
+}
