@@ -23,8 +23,22 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// The commands over a tiny model that a test trains first.
 class CommandsTest {
   private static final String[] TINY = {
-    "--steps", "20", "--eval-every", "10", "--layers", "1", "--heads", "2", "--width", "16",
-    "--context", "32", "--batch", "4", "--threads", "1"
+    "--steps",
+    "20",
+    "--eval-every",
+    "10",
+    "--layers",
+    "1",
+    "--heads",
+    "2",
+    "--width",
+    "16",
+    "--context",
+    "32",
+    "--batch",
+    "4",
+    "--threads",
+    "1"
   };
 
   @TempDir private static Path folder;

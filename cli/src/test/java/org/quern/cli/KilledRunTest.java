@@ -35,8 +35,22 @@ class KilledRunTest {
                 out.toString()));
     args.addAll(
         List.of(
-            "--steps", "100000", "--eval-every", "1", "--layers", "2", "--heads", "2", "--width",
-            "64", "--context", "8", "--batch", "1", "--threads", "1"));
+            "--steps",
+            "100000",
+            "--eval-every",
+            "1",
+            "--layers",
+            "2",
+            "--heads",
+            "2",
+            "--width",
+            "64",
+            "--context",
+            "8",
+            "--batch",
+            "1",
+            "--threads",
+            "1"));
     args.addAll(List.of(more));
     return args;
   }
