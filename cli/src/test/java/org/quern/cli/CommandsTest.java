@@ -83,7 +83,7 @@ class CommandsTest {
     assertEquals(one, two);
     assertFalse(one.equals(other));
     assertTrue(one.startsWith("mary"));
-    assertEquals(4 + 40, one.strip().length() + (one.length() - 1 - one.strip().length()));
+    assertEquals("mary".length() + 40 + 1, one.length());
   }
 
   @Test
@@ -95,11 +95,9 @@ class CommandsTest {
     String penalized =
         withModel("generate", "mary", "--temperature", "0", "--repetition-penalty", "5").ok().out();
     assertFalse(greedy.equals(penalized));
-    String stopped =
-        withModel("generate", "mary", "--temperature", "0", "--stop", greedy.substring(8, 12))
-            .ok()
-            .out();
-    assertEquals(greedy.substring(0, 8), stopped.stripTrailing());
+    String stop = greedy.substring(8, 12);
+    String stopped = withModel("generate", "mary", "--temperature", "0", "--stop", stop).ok().out();
+    assertEquals(greedy.substring(0, greedy.indexOf(stop, 4)) + "\n", stopped);
   }
 
   @Test
@@ -194,8 +192,8 @@ class CommandsTest {
   void badInputIsToldInOneOrTwoLines() throws IOException {
     withModel("generate", "").fails(1, "empty");
     withModel("generate", "Ünknown").fails(1, "Ü");
-    withModel("generate", "x".repeat(100), "--no-slide").fails(1, "100", "32");
-    withModel("next", "x".repeat(100)).fails(1, "100", "32");
+    withModel("generate", "a".repeat(100), "--no-slide").fails(1, "100", "32");
+    withModel("next", "a".repeat(100)).fails(1, "100", "32");
     withModel("generate", "mary", "--temperature", "-1").fails(1, "temperature");
     withModel("generate", "mary", "--top-p", "0").fails(1, "top-p");
     withModel("generate", "mary", "--max-tokens", "0").fails(1, "max-tokens");
