@@ -29,18 +29,28 @@ import picocli.CommandLine.ScopeType;
       "130:interrupted with Ctrl-C"
     })
 public final class Main {
+  /// Held, since the log manager forgets a logger, and its level, that nobody holds.
+  private static final Logger LOG = Logger.getLogger("org.quern");
+
   private Main() {}
 
   /// Runs a command and exits.
   ///
   /// @param args the command line
   public static void main(String... args) {
-    System.exit(commandLine().execute(args));
+    int code;
+    try {
+      code = commandLine().execute(args);
+    } catch (OutOfMemoryError e) {
+      System.err.println("quern: out of Java heap; give it more: JAVA_OPTS=-Xmx8g ./quern ...");
+      code = Failures.FAILED;
+    }
+    System.exit(code);
   }
 
   /// {@return the command line, ready to execute}
   static CommandLine commandLine() {
-    Logger.getLogger("org.quern").setLevel(Level.WARNING);
+    LOG.setLevel(Level.WARNING);
     return new CommandLine(new Main())
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(false)

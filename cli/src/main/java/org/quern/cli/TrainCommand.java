@@ -75,6 +75,12 @@ final class TrainCommand extends BaseCommand {
       description = "Takes checkpoint, loss.csv and the best model. Default: runs/PRESET.")
   @Nullable Path out;
 
+  @Option(
+      names = "--storage",
+      defaultValue = "f32",
+      description = "Of the best model's weights: f32, bf16, f16. Default: f32.")
+  DType storage = DType.F32;
+
   @Option(names = "--resume", description = "Go on from the checkpoint in --out.")
   boolean resume;
 
@@ -144,6 +150,9 @@ final class TrainCommand extends BaseCommand {
 
   @Override
   public Integer call() {
+    if (!storage.real()) {
+      throw new IllegalArgumentException("--storage must be f32, bf16 or f16, found " + storage);
+    }
     if (evaluateEvery < 1) {
       throw new IllegalArgumentException("--eval-every must be positive, found " + evaluateEvery);
     }
@@ -303,7 +312,7 @@ final class TrainCommand extends BaseCommand {
   private record Losses(StepReport last, double smoothed, double speed) {}
 
   /// Validates, writes down, keeps the best model and a checkpoint. {@return the best loss so far}
-  private static double keep(
+  private double keep(
       RunFolder run, Trainer trainer, Tokenizer tokenizer, Losses l, double best, Progress bar) {
     double validation = trainer.validationLoss();
     bar.print(
@@ -322,7 +331,7 @@ final class TrainCommand extends BaseCommand {
           Map.of(
               "step", Long.toString(trainer.steps()),
               "validation_loss", String.format(Locale.ROOT, "%.4f", validation));
-      ModelFolder.save(run.path(), trainer.model(), tokenizer, DType.F32, notes);
+      ModelFolder.save(run.path(), trainer.model(), tokenizer, storage, notes);
     }
     Checkpoint.save(run.checkpoint(), trainer, Map.of("best", Double.toString(lowest)));
     return lowest;
