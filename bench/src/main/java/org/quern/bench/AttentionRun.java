@@ -3,6 +3,7 @@ package org.quern.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
@@ -10,12 +11,16 @@ import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.results.format.ResultFormatFactory;
 import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+import org.quern.core.Backends;
+import org.quern.core.Settings;
 
 /// Runs the attention benchmark and tells the result as a table.
 ///
@@ -31,41 +36,77 @@ public record AttentionRun(
     backends = List.copyOf(backends);
   }
 
+  private static final List<Integer> CONTEXTS = List.of(128, 256, 512, 1024, 2048, 4096);
+  private static final List<String> IMPLEMENTATIONS = List.of("unfused", "flash");
+
+  /// Hears how far the run is.
+  @FunctionalInterface
+  public interface Listener {
+    /// Hears of a measurement that is about to start.
+    ///
+    /// @param done how many are behind it
+    /// @param total how many there are
+    /// @param what is measured
+    void next(int done, int total, String what);
+  }
+
   /// {@return the table, in Markdown}
   ///
+  /// @param listener hears of each measurement
   /// @throws IOException if the results cannot be written
-  /// @throws IllegalStateException if a benchmark failed
-  public String run() throws IOException {
-    ChainedOptionsBuilder options =
-        new OptionsBuilder()
-            .include(AttentionBenchmark.class.getName())
-            .shouldFailOnError(true)
-            .jvmArgsAppend("--add-modules=jdk.incubator.vector");
-    if (!contexts.isEmpty()) {
-      options.param("context", contexts.stream().map(Object::toString).toArray(String[]::new));
-    }
-    if (!backends.isEmpty()) {
-      options.param("backend", backends.toArray(String[]::new));
-    }
-    if (quick) {
-      TimeValue time = TimeValue.milliseconds(300);
-      options.warmupIterations(2).warmupTime(time).measurementIterations(2).measurementTime(time);
-    }
+  /// @throws IllegalArgumentException if a backend cannot run, or gives wrong results
+  public String run(Listener listener) throws IOException {
     if (out != null) {
       Files.createDirectories(out);
-      options.result(out.resolve("attention.json").toString()).resultFormat(ResultFormatType.JSON);
     }
-    Collection<RunResult> results;
-    try {
-      results = new Runner(options.build()).run();
-    } catch (RunnerException e) {
-      throw new IllegalStateException("the benchmark failed: " + e.getMessage(), e);
+    List<String> places = backends.isEmpty() ? List.of("cpu") : backends;
+    List<Integer> lengths = contexts.isEmpty() ? CONTEXTS : contexts;
+    int total = places.size() * lengths.size() * IMPLEMENTATIONS.size();
+    List<RunResult> results = new ArrayList<>();
+    for (String place : places) {
+      // An absent device is told here, by its own message, and not by a failed benchmark.
+      Backends.open(Settings.load().withBackend(place)).close();
+      for (int length : lengths) {
+        for (String implementation : IMPLEMENTATIONS) {
+          listener.next(results.size(), total, "%s T=%d".formatted(implementation, length));
+          results.add(measure(place, length, implementation));
+        }
+      }
     }
     String table = table(results);
     if (out != null) {
       Files.writeString(out.resolve("attention.md"), table);
+      String json = out.resolve("attention.json").toString();
+      ResultFormatFactory.getInstance(ResultFormatType.JSON, json).writeOut(results);
     }
     return table;
+  }
+
+  private RunResult measure(String place, int length, String implementation) {
+    ChainedOptionsBuilder options =
+        new OptionsBuilder()
+            .include(AttentionBenchmark.class.getName())
+            .shouldFailOnError(true)
+            .verbosity(VerboseMode.SILENT)
+            .param("backend", place)
+            .param("context", Integer.toString(length))
+            .param("implementation", implementation);
+    if (quick) {
+      TimeValue time = TimeValue.milliseconds(300);
+      options.warmupIterations(2).warmupTime(time).measurementIterations(2).measurementTime(time);
+    }
+    try {
+      return new Runner(options.build()).runSingle();
+    } catch (RunnerException e) {
+      Throwable root = e;
+      while (root.getCause() != null) {
+        root = root.getCause();
+      }
+      throw new IllegalArgumentException(
+          "the benchmark %s T=%d on %s failed: %s"
+              .formatted(implementation, length, place, root.getMessage()),
+          e);
+    }
   }
 
   private static String table(Collection<RunResult> results) {

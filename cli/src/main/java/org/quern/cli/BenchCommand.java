@@ -45,7 +45,18 @@ final class BenchCommand {
         }
       }
       List<String> backends = backend == null ? List.of() : List.of(backend);
-      out().println(new AttentionRun(contexts, backends, quick, out).run());
+      AttentionRun run = new AttentionRun(contexts, backends, quick, out);
+      String table;
+      try (Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
+        table =
+            run.run(
+                (done, total, what) -> {
+                  bar.of(total);
+                  bar.to(done);
+                  bar.message(what);
+                });
+      }
+      out().println(table);
       out().flush();
       return 0;
     }

@@ -51,6 +51,12 @@ final class Progress implements AutoCloseable {
     return console != null && console.isTerminal();
   }
 
+  void of(long total) {
+    if (bar != null) {
+      bar.maxHint(total);
+    }
+  }
+
   void to(long done) {
     if (bar != null) {
       bar.stepTo(done);
