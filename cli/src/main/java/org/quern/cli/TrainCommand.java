@@ -1,9 +1,7 @@
 package org.quern.cli;
 
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Locale;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
 import org.quern.core.Backends;
@@ -18,8 +16,6 @@ import org.quern.io.ModelFolder;
 import org.quern.text.CharTokenizer;
 import org.quern.text.Gpt2Tokenizer;
 import org.quern.text.Tokenizer;
-import org.quern.train.Checkpoint;
-import org.quern.train.StepReport;
 import org.quern.train.TokenSplit;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
@@ -41,8 +37,6 @@ final class TrainCommand extends BaseCommand {
     /// GPT-2's byte-level BPE.
     GPT2
   }
-
-  private static final long SMOOTHING_TOKENS = 100_000;
 
   @Option(
       names = "--data",
@@ -169,7 +163,7 @@ final class TrainCommand extends BaseCommand {
           Trainer trainer = new Trainer(model, config, split)) {
         run.prepare(resume, overwrite);
         describe(text, tokens.length, tokenizer, trainer, device);
-        return loop(run, trainer, tokenizer);
+        return new TrainingLoop(run, trainer, tokenizer, storage, evaluateEvery, out()).run(resume);
       }
     }
   }
@@ -260,98 +254,5 @@ final class TrainCommand extends BaseCommand {
             Math.log(tokenizer.vocabulary()),
             BigramCounts.validationLoss(trainer.data(), tokenizer.vocabulary()));
     out().flush();
-  }
-
-  private int loop(RunFolder run, Trainer trainer, Tokenizer tokenizer) {
-    double best = Double.POSITIVE_INFINITY;
-    if (resume) {
-      Map<String, String> kept = Checkpoint.restore(run.checkpoint(), trainer);
-      best = Double.parseDouble(kept.getOrDefault("best", "Infinity"));
-      run.cutLosses(trainer.steps());
-      out().printf("resuming   behind step %d%n", trainer.steps());
-      out().flush();
-    }
-    TrainingConfig c = trainer.config();
-    try (Interrupts interrupts = new Interrupts();
-        Progress bar = Progress.open("train", "steps", trainer.steps(), c.steps(), out())) {
-      Average loss = new Average(Math.max(1, SMOOTHING_TOKENS / c.tokensPerStep()));
-      long since = System.nanoTime();
-      long from = trainer.steps();
-      while (!trainer.done()) {
-        StepReport report = trainer.step();
-        loss.add(report.loss());
-        bar.to(trainer.steps());
-        bar.message(String.format(Locale.ROOT, "loss %.3f", loss.value()));
-        boolean stop = interrupts.requested();
-        if (stop || trainer.done() || trainer.steps() % evaluateEvery == 0) {
-          double seconds = (System.nanoTime() - since) * 1e-9;
-          double speed = (trainer.steps() - from) * c.tokensPerStep() / seconds;
-          best = keep(run, trainer, tokenizer, new Losses(report, loss.value(), speed), best, bar);
-          since = System.nanoTime();
-          from = trainer.steps();
-        }
-        if (stop) {
-          bar.print(
-              "stopped behind step %d; the same command with --resume goes on"
-                  .formatted(trainer.steps()));
-          return Failures.INTERRUPTED;
-        }
-      }
-    }
-    out()
-        .printf(
-            Locale.ROOT,
-            "best validation loss %.4f; the model is in %s%ntry: ./quern generate --model %s%n",
-            best,
-            run.path(),
-            run.path());
-    out().flush();
-    return 0;
-  }
-
-  private record Losses(StepReport last, double smoothed, double speed) {}
-
-  /// Validates, writes down, keeps the best model and a checkpoint. {@return the best loss so far}
-  private double keep(
-      RunFolder run, Trainer trainer, Tokenizer tokenizer, Losses l, double best, Progress bar) {
-    double validation = trainer.validationLoss();
-    bar.print(
-        String.format(
-            Locale.ROOT,
-            "step %,6d   train %.4f   validation %.4f   rate %.1e   %,.0f tokens/s",
-            trainer.steps(),
-            l.smoothed(),
-            validation,
-            l.last().learningRate(),
-            l.speed()));
-    run.addLosses(trainer.steps(), l.smoothed(), validation, l.last().learningRate(), l.speed());
-    double lowest = Math.min(best, validation);
-    if (validation <= lowest) {
-      Map<String, String> notes =
-          Map.of(
-              "step", Long.toString(trainer.steps()),
-              "validation_loss", String.format(Locale.ROOT, "%.4f", validation));
-      ModelFolder.save(run.path(), trainer.model(), tokenizer, storage, notes);
-    }
-    Checkpoint.save(run.checkpoint(), trainer, Map.of("best", Double.toString(lowest)));
-    return lowest;
-  }
-
-  /// The mean of the last numbers.
-  private static final class Average {
-    private final double[] last;
-    private int count;
-
-    Average(long length) {
-      last = new double[(int) Math.min(length, 100)];
-    }
-
-    void add(double value) {
-      last[count++ % last.length] = value;
-    }
-
-    double value() {
-      return Arrays.stream(last).limit(count).average().orElse(Double.NaN);
-    }
   }
 }

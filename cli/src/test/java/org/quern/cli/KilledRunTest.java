@@ -56,11 +56,12 @@ class KilledRunTest {
   }
 
   private static long lastStep(Path csv) throws IOException {
-    if (!Files.exists(csv)) {
-      return 0;
-    }
-    String last = Files.readAllLines(csv).getLast();
-    return last.startsWith("step") ? 0 : Long.parseLong(last.split(",")[0]);
+    // The file may be half written just now: only whole lines count.
+    String text = Files.exists(csv) ? Files.readString(csv) : "";
+    int end = text.lastIndexOf('\n');
+    int start = text.lastIndexOf('\n', end - 1);
+    String last = end < 0 ? "" : text.substring(start + 1, end);
+    return last.isEmpty() || last.startsWith("step") ? 0 : Long.parseLong(last.split(",")[0]);
   }
 
   @Test
