@@ -5,6 +5,7 @@ import org.quern.core.Backend;
 import org.quern.core.BufferPool;
 import org.quern.core.DeviceInfo;
 import org.quern.core.Ops;
+import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Tensor;
 
@@ -32,7 +33,8 @@ final class CpuBackend implements Backend {
     // The names of Vector classes stand behind the choice: without the module they cannot load.
     this.ops =
         switch (kernels) {
-          case AUTO, VECTOR, SCALAR -> new ScalarOps(workers);
+          case AUTO, VECTOR -> new VectorOps(workers);
+          case SCALAR -> new ScalarOps(workers);
         };
   }
 
@@ -79,6 +81,11 @@ final class CpuBackend implements Backend {
   public void sync() {
     workers.enter(); // nothing is queued: only a closed backend is noticed
     workers.exit();
+  }
+
+  @Override
+  public Tensor prepare(Tensor weight, Scope owner) {
+    return ops instanceof VectorOps vector ? vector.prepare(weight, owner) : weight;
   }
 
   @Override

@@ -39,9 +39,6 @@ abstract class CpuOps implements Ops {
     this.kernels = kernels;
   }
 
-  /// {@return the kernels' name for the diagnostics table}
-  abstract String describe();
-
   static int parts(long whole, long part) {
     return Math.toIntExact((whole + part - 1) / part);
   }
@@ -195,10 +192,10 @@ abstract class CpuOps implements Ops {
         (s, task) -> {
           int at = task % parts * CHUNK;
           int count = Math.min(CHUNK, width - at);
-          int first = task / parts * each;
-          for (int row = first; row < Math.min(rows, first + each); row++) {
-            kernels.biasActivation(s, to, pre, (long) row * width + at, add, at, count, f);
-          }
+          int row = task / parts * each;
+          int some = Math.min(each, rows - row);
+          long first = (long) row * width + at;
+          kernels.biasActivation(s, to, pre, some, width, first, add, at, count, f);
         });
   }
 

@@ -108,8 +108,8 @@ public final class CpuProvider implements BackendProvider {
 
   private static String vector(Choice choice) {
     if (!Machine.hasVectorModule()) {
-      return "none: %s; %s".formatted(NO_MODULE, REMEDY);
+      return "off: %s; %s".formatted(NO_MODULE, REMEDY);
     }
-    return choice == Choice.SCALAR ? "none: %s=scalar".formatted(KERNELS) : "on";
+    return choice == Choice.SCALAR ? "off: " + KERNELS + "=scalar" : VectorOps.describe();
   }
 }

@@ -36,14 +36,19 @@ interface Kernels {
       long xAt,
       int count);
 
-  /// `h = h + bias`, `y = f(h)` for some columns of one row.
+  /// `h = h + bias`, `y = f(h)` for some columns of some rows.
   ///
-  /// @param at where the row's columns start in `h` and `y`
+  /// @param rows how many
+  /// @param stride of the rows of `h` and `y`
+  /// @param at where the first row's columns start in `h` and `y`
   /// @param biasAt where they start in the bias
+  /// @param count how many columns
   void biasActivation(
       Scratch scratch,
       MemorySegment y,
       MemorySegment h,
+      int rows,
+      int stride,
       long at,
       @Nullable MemorySegment bias,
       int biasAt,

@@ -78,21 +78,26 @@ final class ScalarKernels implements Kernels {
       Scratch scratch,
       MemorySegment y,
       MemorySegment h,
+      int rows,
+      int stride,
       long at,
       @Nullable MemorySegment bias,
       int biasAt,
       int count,
       Activation f) {
-    float[] values = load(scratch, 0, h, at, count);
-    if (bias != null) {
-      float[] add = load(scratch, 1, bias, biasAt, count);
-      for (int i = 0; i < count; i++) {
-        values[i] += add[i];
+    for (int row = 0; row < rows; row++) {
+      long first = at + (long) row * stride;
+      float[] values = load(scratch, 0, h, first, count);
+      if (bias != null) {
+        float[] add = load(scratch, 1, bias, biasAt, count);
+        for (int i = 0; i < count; i++) {
+          values[i] += add[i];
+        }
+        Native.store(h, first, values, 0, count);
       }
-      Native.store(h, at, values, 0, count);
+      Functions.apply(values, count, f);
+      Native.store(y, first, values, 0, count);
     }
-    Functions.apply(values, count, f);
-    Native.store(y, at, values, 0, count);
   }
 
   @Override

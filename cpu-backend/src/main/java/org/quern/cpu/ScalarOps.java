@@ -17,11 +17,6 @@ final class ScalarOps extends CpuOps {
     super(pool, new ScalarKernels());
   }
 
-  @Override
-  String describe() {
-    return "none";
-  }
-
   /// One product of a batch: where its matrices start, and the factor.
   private record Product(
       MatmulDims dims,

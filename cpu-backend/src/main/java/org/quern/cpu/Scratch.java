@@ -2,6 +2,7 @@ package org.quern.cpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// Temporary memory of one thread, kept for the next use. What it holds is bounded by the block
@@ -12,7 +13,7 @@ final class Scratch {
   private static final int MATRICES = 4;
 
   private final float[][] arrays = new float[SLOTS][0];
-  private final float[][][] matrices = new float[MATRICES][0][0];
+  private final float[][][] matrices = new float[MATRICES][0][];
   private short[] shorts = new short[0];
   private final @Nullable Arena[] arenas = new Arena[PANELS];
   private final MemorySegment[] panels = new MemorySegment[PANELS];
@@ -43,9 +44,14 @@ final class Scratch {
   /// @param length of each, at least
   float[][] rows(int slot, int count, int length) {
     float[][] out = matrices[slot];
-    if (out.length < count || out[0].length < length) {
-      out = new float[count][length];
+    if (out.length < count) {
+      out = Arrays.copyOf(out, count);
       matrices[slot] = out;
+    }
+    for (int i = 0; i < count; i++) {
+      if (out[i] == null || out[i].length < length) {
+        out[i] = new float[length];
+      }
     }
     return out;
   }

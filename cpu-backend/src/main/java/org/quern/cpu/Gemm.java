@@ -1,0 +1,163 @@
+package org.quern.cpu;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+import org.quern.core.Activation;
+import org.quern.core.Sink;
+import org.quern.core.Trans;
+
+/// One matrix product `c = alpha op(a) b`, on panels of b: what one thread does to a block of c.
+///
+/// The loops are those of Goto and van de Geijn ("Anatomy of high-performance matrix
+/// multiplication", 2008) with the two inner ones exchanged: a block of packed rows stays in the
+/// second-level cache, each panel of b passes by it once.
+///
+/// Every element of c is the sum over blocks of the depth, in order, of a chain of fused
+/// multiply-adds; the blocks follow from the depth alone. Which thread computes which rows and
+/// columns does not show.
+///
+/// @param m rows of c
+/// @param n columns of c
+/// @param k the depth
+/// @param c the result
+/// @param cAt where its matrix starts
+/// @param mode replace or add
+/// @param a the left operand
+/// @param aAt where its matrix starts
+/// @param trans whether it is transposed
+/// @param alpha the factor
+/// @param bias [N] to add, with SET and a factor of 1, or null
+/// @param y [M, N], what the activation makes of c, or null for none
+/// @param f the activation
+record Gemm(
+    int m,
+    int n,
+    int k,
+    MemorySegment c,
+    long cAt,
+    Sink.Mode mode,
+    MemorySegment a,
+    long aAt,
+    Trans trans,
+    float alpha,
+    @Nullable MemorySegment bias,
+    @Nullable MemorySegment y,
+    Activation f) {
+
+  private static final int WIDTH = PackedTile.WIDTH;
+
+  /// The most rows of b in a block: longer sums write c less often.
+  private static final int DEPTH = 768;
+
+  /// The most floats of a block of packed rows: half a second-level cache of 1 MiB.
+  private static final int LEFT = 1 << 17;
+
+  private static final int MOST_PANELS = 64;
+
+  // The matrices of a scratch.
+  private static final int LEFT_PANELS = 0;
+
+  // The arrays of a scratch, behind those of Packing.
+  private static final int TILE = 2;
+
+  /// {@return the block length of the depth: equal blocks of at most [#DEPTH]}
+  static int depthBlock(int k) {
+    int blocks = CpuOps.parts(k, DEPTH);
+    return Math.min(k, (CpuOps.parts(k, blocks) + 15) & -16);
+  }
+
+  /// {@return the most rows that are packed at once}
+  static int rowBlock(int k) {
+    int rows = LEFT / depthBlock(k) / PackedTile.ROWS * PackedTile.ROWS;
+    return Math.clamp(rows, PackedTile.ROWS, MOST_PANELS * PackedTile.ROWS);
+  }
+
+  /// Where the panels are: columns `column` to `column + columns` of b, rows `first` to `first +
+  /// depth`.
+  ///
+  /// @param memory panel after panel, `[depth][WIDTH]` each
+  /// @param column the first column, a multiple of [PackedTile#WIDTH]
+  /// @param columns how many
+  /// @param first the first row, a multiple of [#depthBlock]
+  /// @param depth how many
+  record Panels(MemorySegment memory, int column, int columns, int first, int depth) {
+    MemorySegment at(int panelColumn, int row, int rows) {
+      int panel = (panelColumn - column) / WIDTH;
+      return memory.asSlice(
+          ((long) panel * depth + row - first) * WIDTH * Float.BYTES,
+          (long) rows * WIDTH * Float.BYTES);
+    }
+  }
+
+  /// Computes rows `row` to `rowEnd`, at most [#rowBlock], and columns `column` to `columnEnd` over
+  /// the depth of the panels.
+  void block(
+      Kernels kernels,
+      Scratch scratch,
+      Panels panels,
+      int row,
+      int rowEnd,
+      int column,
+      int columnEnd) {
+    int blockDepth = depthBlock(k);
+    int end = panels.first() + panels.depth();
+    for (int k0 = panels.first(); k0 < end; k0 += blockDepth) {
+      int depth = Math.min(blockDepth, end - k0);
+      float[][] left = packLeft(scratch, row, rowEnd, k0, depth);
+      for (int j = column; j < columnEnd; j += WIDTH) {
+        panel(scratch, left, panels.at(j, k0, depth), row, rowEnd, j, k0, depth);
+      }
+    }
+    if (y != null && end == k) {
+      kernels.biasActivation(
+          scratch,
+          y,
+          c,
+          rowEnd - row,
+          n,
+          cAt + (long) row * n + column,
+          null,
+          0,
+          columnEnd - column,
+          f);
+    }
+  }
+
+  private float[][] packLeft(Scratch scratch, int row, int rowEnd, int k0, int depth) {
+    int stride = trans == Trans.N ? k : m;
+    int panels = CpuOps.parts(rowEnd - row, PackedTile.ROWS);
+    int floats = Packing.leftFloats(PackedTile.ROWS, depth);
+    float[][] left = scratch.rows(LEFT_PANELS, panels, floats);
+    for (int i = 0; i < panels; i++) {
+      int first = row + i * PackedTile.ROWS;
+      int rows = Math.min(PackedTile.ROWS, rowEnd - first);
+      int kernelRows = PackedTile.kernelRows(rows);
+      Packing.left(scratch, a, aAt, trans, stride, first, rows, kernelRows, k0, depth, left[i]);
+    }
+    return left;
+  }
+
+  private void panel(
+      Scratch scratch,
+      float[][] left,
+      MemorySegment b,
+      int row,
+      int rowEnd,
+      int column,
+      int k0,
+      int depth) {
+    float[] tile = scratch.floats(TILE, PackedTile.ROWS * WIDTH);
+    int columns = Math.min(WIDTH, n - column);
+    boolean replace = k0 == 0 && mode == Sink.Mode.SET;
+    for (int i = 0, first = row; first < rowEnd; i++, first += PackedTile.ROWS) {
+      int rows = Math.min(PackedTile.ROWS, rowEnd - first);
+      PackedTile.multiply(PackedTile.kernelRows(rows), depth, left[i], b, tile, 0, WIDTH);
+      long at = cAt + (long) first * n + column;
+      if (replace) {
+        TileMerge.set(tile, c, at, n, rows, columns, alpha, bias, column);
+      } else {
+        TileMerge.add(tile, c, at, n, rows, columns, alpha);
+      }
+    }
+  }
+}

@@ -1,0 +1,228 @@
+package org.quern.cpu;
+
+import static org.quern.cpu.CpuBuffer.floats;
+import static org.quern.cpu.CpuBuffer.floatsOrNull;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
+import org.quern.core.Activation;
+import org.quern.core.DType;
+import org.quern.core.MatmulDims;
+import org.quern.core.Scope;
+import org.quern.core.Shape;
+import org.quern.core.Sink;
+import org.quern.core.Tensor;
+import org.quern.core.Trans;
+
+/// The operations with the Vector API. Loaded only where its module is there.
+final class VectorOps extends CpuOps {
+  private static final int WIDTH = PackedTile.WIDTH;
+
+  /// The most floats of b that are packed at once: 16 MiB.
+  private static final long PACKED = 1 << 22;
+
+  /// Up to so many rows of x, rows of an unprepared w are read once and not packed.
+  private static final int THIN = 4;
+
+  /// The least columns of a task: several panels, so that packing its rows pays.
+  private static final int LEAST_COLUMNS = 4 * WIDTH;
+
+  /// The least rows of a task, if it can be helped: below, panels of b wait for memory.
+  private static final int LEAST_ROWS = 4 * PackedTile.ROWS;
+
+  /// The panels of b in the scratch of the caller, or of the thread where each packs its own.
+  private static final int PANELS = 0;
+
+  VectorOps(WorkerPool pool) {
+    super(pool, new ScalarKernels());
+  }
+
+  /// {@return the width of a vector, for the diagnostics table}
+  static String describe() {
+    return FloatVector.SPECIES_PREFERRED.vectorBitSize() + "-bit";
+  }
+
+  // --- matrix products ---
+
+  @Override
+  void product(
+      MatmulDims dims,
+      MemorySegment c,
+      Sink.Mode mode,
+      MemorySegment a,
+      Trans ta,
+      MemorySegment b,
+      Trans tb,
+      float alpha) {
+    long each = (long) dims.m() * dims.n();
+    int batch = Math.toIntExact(dims.batch());
+    if (batch > 1 && Packing.panelFloats(dims.n(), dims.k()) <= PACKED) {
+      pool.run(
+          batch,
+          dims.flops(),
+          (scratch, item) ->
+              alone(
+                  scratch,
+                  gemm(dims, c, item * each, mode, a, (long) item * dims.m() * dims.k(), ta, alpha),
+                  new Right(b, (long) item * dims.k() * dims.n(), tb)));
+      return;
+    }
+    for (int item = 0; item < batch; item++) {
+      Gemm g = gemm(dims, c, item * each, mode, a, (long) item * dims.m() * dims.k(), ta, alpha);
+      Right right = new Right(b, (long) item * dims.k() * dims.n(), tb);
+      if (g.m() <= THIN && ta == Trans.N && tb == Trans.T) {
+        RowDots.product(pool, g, b, right.at());
+      } else {
+        together(g, right);
+      }
+    }
+  }
+
+  private static Gemm gemm(
+      MatmulDims dims,
+      MemorySegment c,
+      long cAt,
+      Sink.Mode mode,
+      MemorySegment a,
+      long aAt,
+      Trans ta,
+      float alpha) {
+    return new Gemm(
+        dims.m(), dims.n(), dims.k(), c, cAt, mode, a, aAt, ta, alpha, null, null, Activation.NONE);
+  }
+
+  /// The right operand as a tensor.
+  private record Right(MemorySegment b, long at, Trans trans) {
+    /// Packs one panel of a slab.
+    void pack(Scratch scratch, Gemm g, Gemm.Panels slab, int panel) {
+      int column = slab.column() + panel * WIDTH;
+      int columns = Math.min(WIDTH, g.n() - column);
+      int block = Gemm.depthBlock(g.k());
+      int stride = trans == Trans.N ? g.n() : g.k();
+      int end = slab.first() + slab.depth();
+      for (int k0 = slab.first(); k0 < end; k0 += block) {
+        int depth = Math.min(block, end - k0);
+        MemorySegment to = slab.at(column, k0, depth);
+        Packing.right(scratch, b, at, trans, stride, column, columns, k0, depth, to);
+      }
+    }
+  }
+
+  /// One product by one thread.
+  private void alone(Scratch scratch, Gemm g, Right right) {
+    MemorySegment memory = scratch.panel(PANELS, Packing.panelFloats(g.n(), g.k()));
+    Gemm.Panels panels = new Gemm.Panels(memory, 0, g.n(), 0, g.k());
+    for (int i = 0; i < parts(g.n(), WIDTH); i++) {
+      right.pack(scratch, g, panels, i);
+    }
+    int rows = Gemm.rowBlock(g.k());
+    for (int row = 0; row < g.m(); row += rows) {
+      g.block(kernels, scratch, panels, row, Math.min(g.m(), row + rows), 0, g.n());
+    }
+  }
+
+  /// One product by all threads, slab by slab of b so that what is packed stays bounded.
+  private void together(Gemm g, Right right) {
+    int block = Gemm.depthBlock(g.k());
+    int padded = parts(g.n(), WIDTH) * WIDTH;
+    int most = Math.toIntExact(PACKED / block); // columns, where a slab has one block of the depth
+    int columns = Math.min(padded, Math.max(WIDTH, most / WIDTH * WIDTH));
+    int depth = Math.max(1, most / columns) * block;
+    Scratch mine = pool.borrow();
+    try {
+      MemorySegment memory =
+          mine.panel(PANELS, Packing.panelFloats(columns, Math.min(depth, g.k())));
+      for (int column = 0; column < g.n(); column += columns) {
+        int width = Math.min(columns, g.n() - column);
+        for (int k0 = 0; k0 < g.k(); k0 += depth) {
+          Gemm.Panels slab =
+              new Gemm.Panels(memory, column, width, k0, Math.min(depth, g.k() - k0));
+          pool.run(
+              parts(width, WIDTH),
+              4L * width * slab.depth(),
+              (scratch, panel) -> right.pack(scratch, g, slab, panel));
+          multiply(g, slab);
+        }
+      }
+    } finally {
+      pool.giveBack(mine);
+    }
+  }
+
+  /// Divides c among the threads. How, does not show in the result.
+  private void multiply(Gemm g, Gemm.Panels panels) {
+    int blocks = parts(g.m(), Gemm.rowBlock(g.k()));
+    int wanted = 3 * pool.threads();
+    int least = parts(g.m(), LEAST_ROWS);
+    int down = Math.max(blocks, Math.min(wanted, least));
+    if (down > 1 && down % pool.threads() != 0) {
+      down = Math.min(Math.max(blocks, least), parts(down, pool.threads()) * pool.threads());
+    }
+    int rows = parts(parts(g.m(), down), PackedTile.ROWS) * PackedTile.ROWS;
+    int across = Math.clamp(parts(wanted, down), 1, parts(panels.columns(), LEAST_COLUMNS));
+    int columns = parts(parts(panels.columns(), across), WIDTH) * WIDTH;
+    int acrossParts = parts(panels.columns(), columns);
+    int downParts = parts(g.m(), rows);
+    pool.run(
+        downParts * acrossParts,
+        2L * g.m() * panels.columns() * panels.depth(),
+        (scratch, task) -> {
+          int row = task / acrossParts * rows;
+          int column = panels.column() + task % acrossParts * columns;
+          int columnEnd = Math.min(panels.column() + panels.columns(), column + columns);
+          g.block(kernels, scratch, panels, row, Math.min(g.m(), row + rows), column, columnEnd);
+        });
+  }
+
+  // --- linear ---
+
+  @Override
+  public void linear(Tensor y, Tensor h, Tensor x, Tensor w, @Nullable Tensor bias, Activation f) {
+    MatmulDims dims = MatmulDims.of(h.shape(), x.shape(), Trans.N, w.shape(), Trans.T);
+    boolean after = f != Activation.NONE || !y.equals(h);
+    Gemm g =
+        new Gemm(
+            dims.m(),
+            dims.n(),
+            dims.k(),
+            floats(h),
+            0,
+            Sink.Mode.SET,
+            floats(x),
+            0,
+            Trans.N,
+            1,
+            floatsOrNull(bias),
+            after ? floats(y) : null,
+            f);
+    if (w.buffer() instanceof PanelBuffer prepared) {
+      MemorySegment memory = prepared.panels().segment();
+      multiply(g, new Gemm.Panels(memory, 0, g.n(), 0, g.k()));
+    } else if (g.m() <= THIN) {
+      RowDots.product(pool, g, floats(w), 0);
+      if (after) {
+        biasActivation(y, h, null, f);
+      }
+    } else {
+      together(g, new Right(floats(w), 0, Trans.T));
+    }
+  }
+
+  /// Packs a weight once and for all.
+  Tensor prepare(Tensor weight, Scope owner) {
+    int n = rows(weight);
+    int k = width(weight);
+    Tensor memory = owner.allocate(DType.F32, Shape.of(Packing.panelFloats(n, k)));
+    MemorySegment target = floats(memory);
+    Gemm.Panels panels = new Gemm.Panels(target, 0, n, 0, k);
+    Gemm g =
+        new Gemm(
+            1, n, k, target, 0, Sink.Mode.SET, target, 0, Trans.N, 1, null, null, Activation.NONE);
+    Right right = new Right(floats(weight), 0, Trans.T);
+    pool.run(
+        parts(n, WIDTH), 4L * n * k, (scratch, panel) -> right.pack(scratch, g, panels, panel));
+    PanelBuffer buffer = new PanelBuffer(weight, CpuBuffer.of(memory));
+    return new Tensor(buffer, DType.F32, weight.shape(), weight.offset());
+  }
+}
