@@ -93,6 +93,15 @@ record ModelRun(GptConfig config, ParameterSource source, Tape.Recompute recompu
     return out;
   }
 
+  /// {@return the mean loss of the first step, dropout included, for the weights as they are}
+  double loss(Gpt model, Batch batch) {
+    Backend backend = model.backend();
+    try (Scope scope = backend.open("kit")) {
+      Gradients gradients = new Gradients(model.parameters().tensors(), scope);
+      return step(model, gradients, Tokens.of(backend, scope, batch), batch, 0);
+    }
+  }
+
   /// Forward and backward.
   ///
   /// @return the mean loss
