@@ -24,7 +24,7 @@ public record OpCase(
   public enum Need {
     /// It may not.
     REQUIRED,
-    /// It may answer with an `UnsupportedOperationException`.
+    /// It may refuse, with an `UnsupportedOperationException` or `IllegalArgumentException`.
     OPTIONAL
   }
 
@@ -86,7 +86,7 @@ public record OpCase(
           : Outcome.failed(name(), 0, leaked + " bytes were not given back");
     } catch (Trial.Violation e) {
       return Outcome.failed(name(), Double.POSITIVE_INFINITY, String.valueOf(e.getMessage()));
-    } catch (UnsupportedOperationException e) {
+    } catch (UnsupportedOperationException | IllegalArgumentException e) {
       return new Outcome(
           name(),
           need == Need.OPTIONAL ? Outcome.Status.UNSUPPORTED : Outcome.Status.FAILED,

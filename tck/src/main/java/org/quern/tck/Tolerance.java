@@ -13,11 +13,12 @@ import org.quern.core.DType;
 /// ```
 ///
 /// The last two terms are the floor. `random_k` is the naive implementation with every inexact
-/// result rounded up or down by chance ([org.quern.tck.reference.Rounding#random]): it covers sums
-/// taken in another order and fused multiply-adds, where the naive result is good by luck. `u =
-/// 2^-p`, with p the digits of the storage, is its unit roundoff; `8 u` is four units in the last
-/// place, what a function from a device's library (OpenCL 1.2, section 7.4) may add. There are no
-/// numbers for an operation, a backend or a vendor.
+/// result rounded up or down by chance ([org.quern.tck.reference.Rounding#random]), of inputs moved
+/// by one unit in the last place: it covers sums taken in another order, fused multiply-adds, and
+/// algorithms that are backward stable, where the naive result is good by luck. `u = 2^-p`, with p
+/// the digits of the storage, is its unit roundoff; `8 u` is four units in the last place, what a
+/// function from a device's library (OpenCL 1.2, section 7.4) may add. There are no numbers for an
+/// operation, a backend or a vendor.
 ///
 /// @param bound the largest error allowed
 record Tolerance(double bound) {

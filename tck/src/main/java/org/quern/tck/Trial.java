@@ -178,6 +178,9 @@ public final class Trial implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       start[BEFORE + i] = Rounding.toStorage(values[i], dtype);
     }
+    if (backend instanceof ReferenceBackend reference && dtype == DType.F32) {
+      reference.perturb(start);
+    }
     Tensor whole = scope.allocate(dtype, Shape.of(start.length));
     Host.write(backend, whole, start);
     Tensor tensor = whole.slice(BEFORE, BEFORE + count).view(shape);

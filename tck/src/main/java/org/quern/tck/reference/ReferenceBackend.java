@@ -64,6 +64,15 @@ public final class ReferenceBackend implements Backend {
     }
   }
 
+  /// Moves each number to one of its two f32 neighbours, when rounding is random; else leaves them.
+  ///
+  /// @param values changed in place; 0 and what is not finite stay
+  public void perturb(double[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] = rounding.perturb(values[i]);
+    }
+  }
+
   /// {@return whether this computes in float64, without rounding}
   public boolean exact() {
     return rounding.of(0.1) == 0.1;

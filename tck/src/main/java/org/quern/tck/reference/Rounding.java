@@ -60,13 +60,28 @@ public final class Rounding {
   }
 
   private double either(double x, float near) {
-    state += GOLDEN;
-    long z = (state ^ (state >>> 30)) * 0xBF58476D1CE4E5B9L;
-    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
-    if (z < 0) {
+    if (coin()) {
       return near;
     }
     return near > x ? Math.nextDown(near) : Math.nextUp(near);
+  }
+
+  private boolean coin() {
+    state += GOLDEN;
+    long z = (state ^ (state >>> 30)) * 0xBF58476D1CE4E5B9L;
+    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+    return z < 0;
+  }
+
+  /// {@return an input, with random rounding moved to one of its f32 neighbours by chance: what a
+  /// backward stable algorithm may have computed with}
+  ///
+  /// @param x the input
+  double perturb(double x) {
+    if (kind != Kind.RANDOM || x == 0 || !Double.isFinite(x)) {
+      return x;
+    }
+    return coin() ? Math.nextUp((float) x) : Math.nextDown((float) x);
   }
 
   /// {@return a number as a tensor of that storage keeps it}
