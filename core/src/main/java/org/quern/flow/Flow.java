@@ -287,14 +287,19 @@ public class Flow {
     Tensor mean = allocate(rows);
     Tensor rstd = allocate(rows);
     ops.addLayerNorm(sum, y, mean, rstd, a, b, gamma, beta, epsilon);
+    // Two rules, since either result may be used alone; the second, which runs first, completes the
+    // gradient of the sum.
+    onBackward(
+        sum,
+        dsum -> {
+          ops.axpy(grad(a), 1, dsum);
+          ops.axpy(grad(b), 1, dsum);
+        });
     onBackward(
         y,
-        dy -> {
-          Sink dsum = grad(sum);
-          ops.addLayerNormBackward(dsum, grad(gamma), gradOrNull(beta), dy, sum, gamma, mean, rstd);
-          ops.axpy(grad(a), 1, dsum.tensor());
-          ops.axpy(grad(b), 1, dsum.tensor());
-        });
+        dy ->
+            ops.addLayerNormBackward(
+                grad(sum), grad(gamma), gradOrNull(beta), dy, sum, gamma, mean, rstd));
     return new Residual(sum, y);
   }
 

@@ -123,7 +123,7 @@ final class ReferenceAttention {
       int position = starts.getInt(row / queries / heads) + row % queries;
       int from = spec.mask().firstKey(position);
       int to = spec.mask().endKey(position, keys);
-      visitor.visit(row, from, Math.max(from, to));
+      visitor.visit(row, Math.min(from, to), to); // empty when it sees none
     }
   }
 

@@ -22,7 +22,7 @@ import org.quern.core.Tensor;
 ///
 /// An F32 tensor holds float64 numbers here, which [#put] and [#get] move without loss; `upload`
 /// and `download` round as any backend does. New and released memory is NaN, so that a use of
-/// either shows. With [Rounding#FLOAT] the same loops are the naive f32 implementation.
+/// either shows. With [Rounding#nearest] the same loops are the naive f32 implementation.
 public final class ReferenceBackend implements Backend {
   private static final ValueLayout.OfFloat FLOAT = JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt INT = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -35,7 +35,7 @@ public final class ReferenceBackend implements Backend {
 
   /// Makes the float64 reference.
   public ReferenceBackend() {
-    this(Rounding.EXACT);
+    this(Rounding.exact());
   }
 
   /// Makes a reference.
@@ -62,6 +62,20 @@ public final class ReferenceBackend implements Backend {
     public void poison(Buffer buffer) {
       ((ReferenceBuffer) buffer).poison();
     }
+  }
+
+  /// Moves each number to one of its two f32 neighbours, when rounding is random; else leaves them.
+  ///
+  /// @param values changed in place; 0 and what is not finite stay
+  public void perturb(double[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] = rounding.perturb(values[i]);
+    }
+  }
+
+  /// {@return whether this computes in float64, without rounding}
+  public boolean exact() {
+    return rounding.of(0.1) == 0.1;
   }
 
   @Override
