@@ -31,7 +31,10 @@ class SafetensorsTest {
 
   /// A file by the format's description.
   static byte[] file(String header, int dataBytes) {
-    byte[] json = header.getBytes(StandardCharsets.UTF_8);
+    return file(header.getBytes(StandardCharsets.UTF_8), dataBytes);
+  }
+
+  static byte[] file(byte[] json, int dataBytes) {
     return ByteBuffer.allocate(8 + json.length + dataBytes)
         .order(ByteOrder.LITTLE_ENDIAN)
         .putLong(json.length)
