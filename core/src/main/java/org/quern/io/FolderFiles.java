@@ -10,7 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /// The files of a model folder, wherever they are.
-sealed interface FolderFiles extends AutoCloseable {
+interface FolderFiles extends AutoCloseable {
   /// {@return what messages call a file}
   String name(String file);
 

@@ -159,9 +159,19 @@ final class Json {
     INDENTED
   }
 
-  /// {@return a document in UTF-8}
+  /// {@return the text}
   ///
-  /// @throws IllegalArgumentException if a string has an unpaired surrogate
+  /// @throws IllegalArgumentException if it has an unpaired surrogate, which other programs refuse
+  static String wellFormed(String text) {
+    if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+      throw new IllegalArgumentException(
+          "expected well-formed text, found an unpaired surrogate in '%s'"
+              .formatted(shortened(text)));
+    }
+    return text;
+  }
+
+  /// {@return a document in UTF-8}
   static byte[] write(Layout layout, Body body) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (JsonGenerator out = FACTORY.createGenerator(bytes, JsonEncoding.UTF8)) {
@@ -173,7 +183,7 @@ final class Json {
       }
       body.write(out);
     } catch (IOException e) {
-      throw new IllegalArgumentException("not to be written as JSON: " + e.getMessage(), e);
+      throw new UncheckedIOException(e); // memory never fails
     }
     return bytes.toByteArray();
   }

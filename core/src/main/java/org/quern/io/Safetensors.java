@@ -221,7 +221,7 @@ public final class Safetensors implements AutoCloseable {
   /// @param file the file, which need not exist; its folder must
   /// @param metadata what it says about itself
   /// @param entries the tensors in the order of their data
-  /// @throws IllegalArgumentException if two have one name
+  /// @throws IllegalArgumentException if two have one name, or a text has an unpaired surrogate
   /// @throws UncheckedIOException if it cannot be written; the old file is as it was
   public static void write(Path file, Map<String, String> metadata, List<Entry> entries) {
     List<SafetensorsWriter.Part> parts = new ArrayList<>();

@@ -58,7 +58,7 @@ final class SafetensorsWriter {
               if (!metadata.isEmpty()) {
                 out.writeObjectFieldStart(SafetensorsHeader.METADATA);
                 for (Map.Entry<String, String> e : metadata.entrySet()) {
-                  out.writeStringField(e.getKey(), e.getValue());
+                  out.writeStringField(Json.wellFormed(e.getKey()), Json.wellFormed(e.getValue()));
                 }
                 out.writeEndObject();
               }
@@ -87,7 +87,7 @@ final class SafetensorsWriter {
       if (!names.add(part.name())) {
         throw new IllegalArgumentException("two tensors are named '%s'".formatted(part.name()));
       }
-      out.writeObjectFieldStart(part.name());
+      out.writeObjectFieldStart(Json.wellFormed(part.name()));
       out.writeStringField("dtype", part.storage());
       out.writeFieldName("shape");
       out.writeArray(
