@@ -43,7 +43,7 @@ public interface Backend extends AutoCloseable {
   /// {@return the weight in the backend's own layout, to be used like the weight itself, which must
   /// live as long and must not change; or the weight, where there is nothing to gain}
   ///
-  /// @param weight [O, C], the `w` of [Ops#linear] and of nothing else
+  /// @param weight (O, C), the `w` of [Ops#linear] and of nothing else
   /// @param owner takes the memory
   default Tensor prepare(Tensor weight, Scope owner) {
     return weight;

@@ -10,11 +10,11 @@ public final class Compositions {
   /// [Ops#linear] as a product, then bias and activation.
   ///
   /// @param ops what to compose
-  /// @param y [N, O]
-  /// @param h [N, O]
-  /// @param x [N, C]
-  /// @param w [O, C]
-  /// @param bias [O] or null
+  /// @param y (N, O)
+  /// @param h (N, O)
+  /// @param x (N, C)
+  /// @param w (O, C)
+  /// @param bias (O) or null
   /// @param f the activation
   public static void linear(
       Ops ops, Tensor y, Tensor h, Tensor x, Tensor w, @Nullable Tensor bias, Activation f) {
@@ -27,12 +27,12 @@ public final class Compositions {
   /// [Ops#linearBackward] as two products and a column sum.
   ///
   /// @param ops what to compose
-  /// @param dx [N, C] or null
-  /// @param dw [O, C]
-  /// @param dbias [O] or null
-  /// @param dh [N, O]
-  /// @param x [N, C]
-  /// @param w [O, C]
+  /// @param dx (N, C) or null
+  /// @param dw (O, C)
+  /// @param dbias (O) or null
+  /// @param dh (N, O)
+  /// @param x (N, C)
+  /// @param w (O, C)
   public static void linearBackward(
       Ops ops, @Nullable Sink dx, Sink dw, @Nullable Sink dbias, Tensor dh, Tensor x, Tensor w) {
     if (dx != null) {
@@ -47,14 +47,14 @@ public final class Compositions {
   /// [Ops#addLayerNorm] as a sum and a normalization.
   ///
   /// @param ops what to compose
-  /// @param sum [N, C]
-  /// @param y [N, C]
-  /// @param mean [N]
-  /// @param rstd [N]
-  /// @param a [N, C]
-  /// @param b [N, C]
-  /// @param gamma [C]
-  /// @param beta [C] or null
+  /// @param sum (N, C)
+  /// @param y (N, C)
+  /// @param mean (N)
+  /// @param rstd (N)
+  /// @param a (N, C)
+  /// @param b (N, C)
+  /// @param gamma (C)
+  /// @param beta (C) or null
   /// @param epsilon the term under the root
   public static void addLayerNorm(
       Ops ops,
@@ -74,14 +74,14 @@ public final class Compositions {
   /// [Ops#addLayerNormBackward] as the gradient of the normalization, added to what is there.
   ///
   /// @param ops what to compose
-  /// @param dsum [N, C]
-  /// @param dgamma [C]
-  /// @param dbeta [C] or null
-  /// @param dy [N, C]
-  /// @param sum [N, C]
-  /// @param gamma [C]
-  /// @param mean [N]
-  /// @param rstd [N]
+  /// @param dsum (N, C)
+  /// @param dgamma (C)
+  /// @param dbeta (C) or null
+  /// @param dy (N, C)
+  /// @param sum (N, C)
+  /// @param gamma (C)
+  /// @param mean (N)
+  /// @param rstd (N)
   public static void addLayerNormBackward(
       Ops ops,
       Sink dsum,
@@ -98,13 +98,13 @@ public final class Compositions {
   /// [Ops#attention] with the whole S x T matrix in memory.
   ///
   /// @param ops what to compose
-  /// @param y [B, H, S, D]
-  /// @param lse [B, H, S]
-  /// @param q [B, H, S, D]
-  /// @param k [B, H, T, D]
-  /// @param v [B, H, T, D]
+  /// @param y (B, H, S, D)
+  /// @param lse (B, H, S)
+  /// @param q (B, H, S, D)
+  /// @param k (B, H, T, D)
+  /// @param v (B, H, T, D)
   /// @param spec scale, mask and dropout
-  /// @param positions [B]
+  /// @param positions (B)
   /// @param scratch for the matrix
   public static void attention(
       Ops ops,
@@ -126,17 +126,17 @@ public final class Compositions {
   /// [Ops#attentionBackward] with two S x T matrices in memory.
   ///
   /// @param ops what to compose
-  /// @param dq [B, H, S, D]
-  /// @param dk [B, H, T, D]
-  /// @param dv [B, H, T, D]
-  /// @param dy [B, H, S, D]
-  /// @param y [B, H, S, D]
-  /// @param lse [B, H, S]
-  /// @param q [B, H, S, D]
-  /// @param k [B, H, T, D]
-  /// @param v [B, H, T, D]
+  /// @param dq (B, H, S, D)
+  /// @param dk (B, H, T, D)
+  /// @param dv (B, H, T, D)
+  /// @param dy (B, H, S, D)
+  /// @param y (B, H, S, D)
+  /// @param lse (B, H, S)
+  /// @param q (B, H, S, D)
+  /// @param k (B, H, T, D)
+  /// @param v (B, H, T, D)
   /// @param spec as in the forward
-  /// @param positions [B]
+  /// @param positions (B)
   /// @param scratch for the matrices
   public static void attentionBackward(
       Ops ops,

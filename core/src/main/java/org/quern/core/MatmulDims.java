@@ -4,8 +4,8 @@ package org.quern.core;
 ///
 /// If all three tensors have more than two dimensions, the product is batched over the leading
 /// ones, which must agree. Otherwise each is flattened to the matrix `[rows, last]`, so that `x [B,
-/// T, C]` times `w [O, C]` transposed is `[B, T, O]`, and `dy [B, T, O]` transposed times `x [B, T,
-/// C]` sums over B and T into `[O, C]`.
+/// T, C]` times `w (O, C)` transposed is `(B, T, O)`, and `dy (B, T, O)` transposed times `x [B, T,
+/// C]` sums over B and T into `(O, C)`.
 ///
 /// @param batch how many products
 /// @param m rows of the result

@@ -69,9 +69,9 @@ public interface Ops {
   /// `h = h + bias`, then `y = f(h)`. `h` keeps the pre-activation for the backward; `y` may be the
   /// same tensor as `h` when nothing needs that.
   ///
-  /// @param y [N, C]
-  /// @param h [N, C], in and out
-  /// @param bias [C], or null for none
+  /// @param y (N, C)
+  /// @param h (N, C), in and out
+  /// @param bias (C), or null for none
   /// @param f the activation
   void biasActivation(Tensor y, Tensor h, @Nullable Tensor bias, Activation f);
 
@@ -95,28 +95,28 @@ public interface Ops {
 
   /// `c = alpha op(a) op(b)`, batched as [MatmulDims] says.
   ///
-  /// @param c [M, N]
-  /// @param a [M, K], or [K, M] when transposed
+  /// @param c (M, N)
+  /// @param a (M, K), or (K, M) when transposed
   /// @param ta whether a is transposed
-  /// @param b [K, N], or [N, K] when transposed
+  /// @param b (K, N), or (N, K) when transposed
   /// @param tb whether b is transposed
   /// @param alpha the factor
   void matmul(Sink c, Tensor a, Trans ta, Tensor b, Trans tb, float alpha);
 
   /// `dbias[c] = sum_n dy[n, c]`, deterministic.
   ///
-  /// @param dbias [C]
-  /// @param dy [N, C]
+  /// @param dbias (C)
+  /// @param dy (N, C)
   void sumRows(Sink dbias, Tensor dy);
 
   /// `h = x w^T + bias`, `y = f(h)`: the linear map in the layout of PyTorch's `Linear`.
   ///
-  /// @param y [N, O]
-  /// @param h [N, O] keeps the pre-activation for the backward; the same tensor as `y` when not
+  /// @param y (N, O)
+  /// @param h (N, O) keeps the pre-activation for the backward; the same tensor as `y` when not
   ///   needed
-  /// @param x [N, C]
-  /// @param w [O, C]
-  /// @param bias [O], or null for none
+  /// @param x (N, C)
+  /// @param w (O, C)
+  /// @param bias (O), or null for none
   /// @param f the activation
   default void linear(Tensor y, Tensor h, Tensor x, Tensor w, @Nullable Tensor bias, Activation f) {
     Compositions.linear(this, y, h, x, w, bias, f);
@@ -124,12 +124,12 @@ public interface Ops {
 
   /// `dx = dh w`, `dw = dh^T x`, `dbias = sum_n dh[n]`.
   ///
-  /// @param dx [N, C], or null when not needed
-  /// @param dw [O, C]
-  /// @param dbias [O], or null for none
-  /// @param dh [N, O], the gradient of the pre-activation
-  /// @param x [N, C]
-  /// @param w [O, C]
+  /// @param dx (N, C), or null when not needed
+  /// @param dw (O, C)
+  /// @param dbias (O), or null for none
+  /// @param dh (N, O), the gradient of the pre-activation
+  /// @param x (N, C)
+  /// @param w (O, C)
   default void linearBackward(
       @Nullable Sink dx, Sink dw, @Nullable Sink dbias, Tensor dh, Tensor x, Tensor w) {
     Compositions.linearBackward(this, dx, dw, dbias, dh, x, w);
@@ -140,12 +140,12 @@ public interface Ops {
   /// Layer normalization (arXiv:1607.06450) of each row: `y = (x - mean) rstd gamma + beta` with
   /// `rstd = 1 / sqrt(variance + epsilon)`, the variance biased and computed in two passes.
   ///
-  /// @param y [N, C]
-  /// @param mean [N], saved for the backward
-  /// @param rstd [N], saved for the backward
-  /// @param x [N, C]
-  /// @param gamma [C]
-  /// @param beta [C], or null for none
+  /// @param y (N, C)
+  /// @param mean (N), saved for the backward
+  /// @param rstd (N), saved for the backward
+  /// @param x (N, C)
+  /// @param gamma (C)
+  /// @param beta (C), or null for none
   /// @param epsilon the term under the root
   void layerNorm(
       Tensor y,
@@ -159,14 +159,14 @@ public interface Ops {
   /// The gradient of [#layerNorm]; with `xhat = (x - mean) rstd` and `e = dy gamma`, `dx = rstd (e
   /// - mean_c(e) - xhat mean_c(e xhat))`, `dgamma = sum_n dy xhat`, `dbeta = sum_n dy`.
   ///
-  /// @param dx [N, C]
-  /// @param dgamma [C]
-  /// @param dbeta [C], or null for none
-  /// @param dy [N, C]
-  /// @param x [N, C]
-  /// @param gamma [C]
-  /// @param mean [N]
-  /// @param rstd [N]
+  /// @param dx (N, C)
+  /// @param dgamma (C)
+  /// @param dbeta (C), or null for none
+  /// @param dy (N, C)
+  /// @param x (N, C)
+  /// @param gamma (C)
+  /// @param mean (N)
+  /// @param rstd (N)
   void layerNormBackward(
       Sink dx,
       Sink dgamma,
@@ -180,14 +180,14 @@ public interface Ops {
   /// `sum = a + b`, `y = layerNorm(sum)`: the residual connection and the next normalization in
   /// one.
   ///
-  /// @param sum [N, C]; may be the same tensor as `a` or `b`
-  /// @param y [N, C]
-  /// @param mean [N]
-  /// @param rstd [N]
-  /// @param a [N, C]
-  /// @param b [N, C]
-  /// @param gamma [C]
-  /// @param beta [C], or null for none
+  /// @param sum (N, C); may be the same tensor as `a` or `b`
+  /// @param y (N, C)
+  /// @param mean (N)
+  /// @param rstd (N)
+  /// @param a (N, C)
+  /// @param b (N, C)
+  /// @param gamma (C)
+  /// @param beta (C), or null for none
   /// @param epsilon the term under the root
   default void addLayerNorm(
       Tensor sum,
@@ -205,14 +205,14 @@ public interface Ops {
   /// The gradient of [#addLayerNorm]: `dsum` is completed in place with what flows through the
   /// normalization; it then is the gradient of both `a` and `b`.
   ///
-  /// @param dsum [N, C]: with ADD it holds the gradient that arrived on the residual path
-  /// @param dgamma [C]
-  /// @param dbeta [C], or null for none
-  /// @param dy [N, C]
-  /// @param sum [N, C]
-  /// @param gamma [C]
-  /// @param mean [N]
-  /// @param rstd [N]
+  /// @param dsum (N, C): with ADD it holds the gradient that arrived on the residual path
+  /// @param dgamma (C)
+  /// @param dbeta (C), or null for none
+  /// @param dy (N, C)
+  /// @param sum (N, C)
+  /// @param gamma (C)
+  /// @param mean (N)
+  /// @param rstd (N)
   default void addLayerNormBackward(
       Sink dsum,
       Sink dgamma,
@@ -231,31 +231,31 @@ public interface Ops {
   /// h, i]`, and to row `positions[b] + i` of `k[b, h]` and `v[b, h]`, the cache. Rows outside `[0,
   /// T)` are not written: a padded token past the end of the cache is dropped.
   ///
-  /// @param q [B, H, S, D]
-  /// @param k [B, H, T, D]; other rows keep what they hold
-  /// @param v [B, H, T, D]; other rows keep what they hold
-  /// @param qkv [B, S, 3 H D]
-  /// @param positions [B], I32
+  /// @param q (B, H, S, D)
+  /// @param k (B, H, T, D); other rows keep what they hold
+  /// @param v (B, H, T, D); other rows keep what they hold
+  /// @param qkv (B, S, 3 H D)
+  /// @param positions (B), I32
   void splitHeads(Tensor q, Tensor k, Tensor v, Tensor qkv, Tensor positions);
 
   /// The gradient of [#splitHeads] for positions 0 and T = S.
   ///
-  /// @param dqkv [B, S, 3 H D]
-  /// @param dq [B, H, S, D]
-  /// @param dk [B, H, S, D]
-  /// @param dv [B, H, S, D]
+  /// @param dqkv (B, S, 3 H D)
+  /// @param dq (B, H, S, D)
+  /// @param dk (B, H, S, D)
+  /// @param dv (B, H, S, D)
   void splitHeadsBackward(Sink dqkv, Tensor dq, Tensor dk, Tensor dv);
 
   /// `y[b, i, h D + d] = x[b, h, i, d]`.
   ///
-  /// @param y [B, S, H D]
-  /// @param x [B, H, S, D]
+  /// @param y (B, S, H D)
+  /// @param x (B, H, S, D)
   void mergeHeads(Tensor y, Tensor x);
 
   /// The gradient of [#mergeHeads].
   ///
-  /// @param dx [B, H, S, D]
-  /// @param dy [B, S, H D]
+  /// @param dx (B, H, S, D)
+  /// @param dy (B, S, H D)
   void mergeHeadsBackward(Sink dx, Tensor dy);
 
   /// Scale, mask, softmax and dropout in one pass: `y[i, j] = keep[i, j] exp(scale x[i, j] -
@@ -263,22 +263,22 @@ public interface Ops {
   /// ones. A row that sees no key is 0 and its lse is positive infinity. Values of hidden keys are
   /// never used: they may be NaN.
   ///
-  /// @param y [B, H, S, T]; may be the same tensor as `x`
-  /// @param lse [B, H, S], saved for the backward
-  /// @param x [B, H, S, T], the products of queries and keys
+  /// @param y (B, H, S, T); may be the same tensor as `x`
+  /// @param lse (B, H, S), saved for the backward
+  /// @param x (B, H, S, T), the products of queries and keys
   /// @param spec scale, mask and dropout
-  /// @param positions [B], I32
+  /// @param positions (B), I32
   void maskedSoftmax(Tensor y, Tensor lse, Tensor x, AttentionSpec spec, Tensor positions);
 
   /// The gradient of [#maskedSoftmax]. With `p = exp(scale x - lse)` and `dp = keep dy`: `dx =
   /// scale p (dp - sum_j p dp)`; 0 for hidden keys.
   ///
-  /// @param dx [B, H, S, T]; may be the same tensor as `dy` when it is set
-  /// @param dy [B, H, S, T]
-  /// @param x [B, H, S, T], as in the forward
-  /// @param lse [B, H, S]
+  /// @param dx (B, H, S, T); may be the same tensor as `dy` when it is set
+  /// @param dy (B, H, S, T)
+  /// @param x (B, H, S, T), as in the forward
+  /// @param lse (B, H, S)
   /// @param spec as in the forward
-  /// @param positions [B], I32
+  /// @param positions (B), I32
   void maskedSoftmaxBackward(
       Sink dx, Tensor dy, Tensor x, Tensor lse, AttentionSpec spec, Tensor positions);
 
@@ -286,13 +286,13 @@ public interface Ops {
   /// result: the others may hold anything finite. Overrides keep no S x T matrix in memory
   /// (arXiv:2205.14135, arXiv:2307.08691).
   ///
-  /// @param y [B, H, S, D]
-  /// @param lse [B, H, S], saved for the backward
-  /// @param q [B, H, S, D]
-  /// @param k [B, H, T, D]
-  /// @param v [B, H, T, D]
+  /// @param y (B, H, S, D)
+  /// @param lse (B, H, S), saved for the backward
+  /// @param q (B, H, S, D)
+  /// @param k (B, H, T, D)
+  /// @param v (B, H, T, D)
   /// @param spec scale, mask and dropout
-  /// @param positions [B], I32
+  /// @param positions (B), I32
   /// @param scratch for temporary memory
   default void attention(
       Tensor y,
@@ -308,17 +308,17 @@ public interface Ops {
 
   /// The gradient of [#attention], recomputing the weights from `lse`.
   ///
-  /// @param dq [B, H, S, D]
-  /// @param dk [B, H, T, D]
-  /// @param dv [B, H, T, D]
-  /// @param dy [B, H, S, D]
-  /// @param y [B, H, S, D], the forward's result
-  /// @param lse [B, H, S]
-  /// @param q [B, H, S, D]
-  /// @param k [B, H, T, D]
-  /// @param v [B, H, T, D]
+  /// @param dq (B, H, S, D)
+  /// @param dk (B, H, T, D)
+  /// @param dv (B, H, T, D)
+  /// @param dy (B, H, S, D)
+  /// @param y (B, H, S, D), the forward's result
+  /// @param lse (B, H, S)
+  /// @param q (B, H, S, D)
+  /// @param k (B, H, T, D)
+  /// @param v (B, H, T, D)
   /// @param spec as in the forward
-  /// @param positions [B], I32
+  /// @param positions (B), I32
   /// @param scratch for temporary memory
   default void attentionBackward(
       Sink dq,
@@ -340,21 +340,21 @@ public interface Ops {
 
   /// `y[b, i] = wte[ids[b, i]] + wpe[p]` with `p = positions[b] + i`, clamped to the table.
   ///
-  /// @param y [B, S, C]
-  /// @param ids [B, S], I32, each in [0, V): the caller's promise
-  /// @param wte [V, C]
-  /// @param wpe [P, C], or null for none
-  /// @param positions [B], I32
+  /// @param y (B, S, C)
+  /// @param ids (B, S), I32, each in [0, V): the caller's promise
+  /// @param wte (V, C)
+  /// @param wpe (P, C), or null for none
+  /// @param positions (B), I32
   void embed(Tensor y, Tensor ids, Tensor wte, @Nullable Tensor wpe, Tensor positions);
 
   /// The gradient of [#embed]; rows that no token names get 0 (SET) or keep theirs (ADD).
   /// Deterministic.
   ///
-  /// @param dwte [V, C]
-  /// @param dwpe [P, C], or null for none
-  /// @param dy [B, S, C]
-  /// @param ids [B, S], I32
-  /// @param positions [B], I32
+  /// @param dwte (V, C)
+  /// @param dwpe (P, C), or null for none
+  /// @param dy (B, S, C)
+  /// @param ids (B, S), I32
+  /// @param positions (B), I32
   void embedBackward(Sink dwte, @Nullable Sink dwpe, Tensor dy, Tensor ids, Tensor positions);
 
   // --- head ---
@@ -362,10 +362,10 @@ public interface Ops {
   /// Cross entropy of each row, and its gradient: `losses[n] = lse(x[n]) - x[n, t]`, `dx[n] = scale
   /// (softmax(x[n]) - onehot(t))`, both 0 where the target t is `ignore`.
   ///
-  /// @param losses [N]
-  /// @param dx [N, V], may be the same tensor as `x`; null when not needed
-  /// @param x [N, V], the logits
-  /// @param targets [N], I32, each in [0, V) or `ignore`: the caller's promise
+  /// @param losses (N)
+  /// @param dx (N, V), may be the same tensor as `x`; null when not needed
+  /// @param x (N, V), the logits
+  /// @param targets (N), I32, each in [0, V) or `ignore`: the caller's promise
   /// @param ignore the target that does not count
   /// @param scale the factor on the gradient: 1 / (number of targets that count)
   void crossEntropy(
@@ -384,7 +384,7 @@ public interface Ops {
 
   /// `y[0] = sum_i x_i^2`, deterministic.
   ///
-  /// @param y [1], F32
+  /// @param y (1), F32
   /// @param x any shape
   void sumOfSquares(Tensor y, Tensor x);
 }

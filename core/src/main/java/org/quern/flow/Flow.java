@@ -54,9 +54,9 @@ public class Flow {
 
   /// What [#splitHeads] gives.
   ///
-  /// @param q [B, H, S, D]
-  /// @param k [B, H, T, D]
-  /// @param v [B, H, T, D]
+  /// @param q (B, H, S, D)
+  /// @param k (B, H, T, D)
+  /// @param v (B, H, T, D)
   public record Heads(Tensor q, Tensor k, Tensor v) {}
 
   // --- what a tape does otherwise ---
@@ -129,10 +129,10 @@ public class Flow {
 
   /// {@return token and position embeddings, `wte[ids] + wpe[positions + i]`}
   ///
-  /// @param ids [B, S], I32
-  /// @param wte [V, C]
-  /// @param wpe [P, C], or null for none
-  /// @param positions [B], I32
+  /// @param ids (B, S), I32
+  /// @param wte (V, C)
+  /// @param wpe (P, C), or null for none
+  /// @param positions (B), I32
   /// @param train whether wpe is learned; a fixed table gets no gradient
   public Tensor embed(
       Tensor ids, Tensor wte, @Nullable Tensor wpe, Tensor positions, Learned train) {
@@ -171,10 +171,10 @@ public class Flow {
     NO
   }
 
-  /// {@return some rows of a tensor, [R, C]}
+  /// {@return some rows of a tensor, (R, C)}
   ///
-  /// @param x [..., C], seen as [N, C]
-  /// @param rows [R], I32, each in [0, N)
+  /// @param x (..., C), seen as (N, C)
+  /// @param rows (R), I32, each in [0, N)
   public Tensor selectRows(Tensor x, Tensor rows) {
     long c = x.shape().last();
     Tensor ids = rows.view(Shape.of(rows.elements(), 1));
@@ -185,20 +185,20 @@ public class Flow {
     return y.view(Shape.of(rows.elements(), c));
   }
 
-  /// {@return `x w^T + bias`, [..., O]}
+  /// {@return `x w^T + bias`, (..., O)}
   ///
-  /// @param x [..., C]
-  /// @param w [O, C]
-  /// @param bias [O], or null for none
+  /// @param x (..., C)
+  /// @param w (O, C)
+  /// @param bias (O), or null for none
   public Tensor linear(Tensor x, Tensor w, @Nullable Tensor bias) {
     return linear(x, w, bias, Activation.NONE);
   }
 
-  /// {@return `f(x w^T + bias)`, [..., O]}
+  /// {@return `f(x w^T + bias)`, (..., O)}
   ///
-  /// @param x [..., C]
-  /// @param w [O, C]
-  /// @param bias [O], or null for none
+  /// @param x (..., C)
+  /// @param w (O, C)
+  /// @param bias (O), or null for none
   /// @param f the activation
   public Tensor linear(Tensor x, Tensor w, @Nullable Tensor bias, Activation f) {
     require(
@@ -251,9 +251,9 @@ public class Flow {
 
   /// {@return the layer normalization of each row}
   ///
-  /// @param x [..., C]
-  /// @param gamma [C]
-  /// @param beta [C], or null for none
+  /// @param x (..., C)
+  /// @param gamma (C)
+  /// @param beta (C), or null for none
   /// @param epsilon the term under the root
   public Tensor layerNorm(Tensor x, Tensor gamma, @Nullable Tensor beta, float epsilon) {
     requireWidth("layerNorm", x, gamma);
@@ -272,10 +272,10 @@ public class Flow {
 
   /// {@return the sum `a + b`, and its layer normalization}
   ///
-  /// @param a [..., C]
+  /// @param a (..., C)
   /// @param b the same shape
-  /// @param gamma [C]
-  /// @param beta [C], or null for none
+  /// @param gamma (C)
+  /// @param beta (C), or null for none
   /// @param epsilon the term under the root
   public Residual addLayerNorm(
       Tensor a, Tensor b, Tensor gamma, @Nullable Tensor beta, float epsilon) {
@@ -305,11 +305,11 @@ public class Flow {
 
   /// {@return packed projections taken apart; k and v are written to the cache, where one is given}
   ///
-  /// @param qkv [B, S, 3 H D]
+  /// @param qkv (B, S, 3 H D)
   /// @param heads H
-  /// @param cacheK [B, H, T, D], or null: then T = S, and positions must be 0
+  /// @param cacheK (B, H, T, D), or null: then T = S, and positions must be 0
   /// @param cacheV the same, or null
-  /// @param positions [B], I32
+  /// @param positions (B), I32
   public Heads splitHeads(
       Tensor qkv, int heads, @Nullable Tensor cacheK, @Nullable Tensor cacheV, Tensor positions) {
     Shape s = qkv.shape();
@@ -331,9 +331,9 @@ public class Flow {
     return new Heads(q, k, v);
   }
 
-  /// {@return heads side by side, [B, S, H D]}
+  /// {@return heads side by side, (B, S, H D)}
   ///
-  /// @param x [B, H, S, D]
+  /// @param x (B, H, S, D)
   public Tensor mergeHeads(Tensor x) {
     Shape s = x.shape();
     require("mergeHeads", s.rank() == 4, "x %s must be [B, H, S, D]", s);
@@ -343,14 +343,14 @@ public class Flow {
     return y;
   }
 
-  /// {@return masked attention, [B, H, S, D]}
+  /// {@return masked attention, (B, H, S, D)}
   ///
-  /// @param q [B, H, S, D]
-  /// @param k [B, H, T, D]
-  /// @param v [B, H, T, D]
+  /// @param q (B, H, S, D)
+  /// @param k (B, H, T, D)
+  /// @param v (B, H, T, D)
   /// @param mask which keys are visible
   /// @param dropout of the weights, in training
-  /// @param positions [B], I32
+  /// @param positions (B), I32
   public Tensor attention(
       Tensor q, Tensor k, Tensor v, Mask mask, float dropout, Tensor positions) {
     Shape s = q.shape();

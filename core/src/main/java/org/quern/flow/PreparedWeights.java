@@ -21,7 +21,7 @@ public final class PreparedWeights {
 
   /// {@return these weights, prepared}
   ///
-  /// @param weights each [O, C]; they must not change any more
+  /// @param weights each (O, C); they must not change any more
   /// @param backend whose layout
   /// @param owner takes the memory
   public static PreparedWeights of(Collection<Tensor> weights, Backend backend, Scope owner) {

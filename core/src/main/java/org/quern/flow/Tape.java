@@ -141,11 +141,11 @@ public final class Tape extends Flow {
     return copy;
   }
 
-  /// {@return the cross entropy of each row, [N]; the logits become their own gradient and must not
+  /// {@return the cross entropy of each row, (N); the logits become their own gradient and must not
   /// be read any more}
   ///
-  /// @param logits [..., V], seen as [N, V]
-  /// @param targets [N] in any shape, I32
+  /// @param logits (..., V), seen as (N, V)
+  /// @param targets (N) in any shape, I32
   /// @param ignore the target that does not count
   /// @param scale the factor on the gradient: 1 / (number of targets that count)
   public Tensor crossEntropy(Tensor logits, Tensor targets, int ignore, float scale) {

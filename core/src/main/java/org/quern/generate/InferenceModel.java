@@ -68,7 +68,7 @@ public final class InferenceModel implements AutoCloseable {
     /// Takes the logits of the token behind a position.
     ///
     /// @param position from 0
-    /// @param logits [V]; reused for the next position, so copy what should stay
+    /// @param logits (V); reused for the next position, so copy what should stay
     void accept(int position, float[] logits);
   }
 
@@ -128,9 +128,9 @@ public final class InferenceModel implements AutoCloseable {
     }
   }
 
-  /// {@return the logits of the token behind each token of a text, [S, V]}
+  /// {@return the logits of the token behind each token of a text, (S, V)}
   ///
-  /// @param ids [S], from 1 to the context many
+  /// @param ids (S), from 1 to the context many
   /// @throws IllegalArgumentException if there are none or too many, or one is unknown
   /// @throws IllegalStateException if this model is closed
   public float[][] everyPosition(int... ids) {
@@ -142,7 +142,7 @@ public final class InferenceModel implements AutoCloseable {
   /// Gives the logits of the token behind each token of a text, first to last. The text runs
   /// through the model once; at most some 16 MiB of logits exist at a time.
   ///
-  /// @param ids [S], from 1 to the context many
+  /// @param ids (S), from 1 to the context many
   /// @param consumer takes each position's logits
   /// @throws IllegalArgumentException if there are no ids or too many, or one is unknown
   /// @throws IllegalStateException if this model is closed

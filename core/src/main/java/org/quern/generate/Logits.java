@@ -18,7 +18,7 @@ public final class Logits {
 
   /// {@return the natural logarithm of a token's probability, `x[id] - log sum_j exp(x[j])`}
   ///
-  /// @param logits [V]
+  /// @param logits (V)
   /// @param id of the token
   /// @throws IllegalArgumentException if one is NaN, or none is above negative infinity
   public static double logProbability(float[] logits, int id) {
@@ -27,7 +27,7 @@ public final class Logits {
 
   /// {@return `log sum_j exp(x[j])`, by way of the highest, so that nothing overflows}
   ///
-  /// @param logits [V]
+  /// @param logits (V)
   /// @throws IllegalArgumentException if one is NaN, or none is above negative infinity
   public static double logSumExp(float[] logits) {
     double max = check(logits);
@@ -43,7 +43,7 @@ public final class Logits {
 
   /// {@return the most probable tokens, the most probable first, equal ones by id}
   ///
-  /// @param logits [V]
+  /// @param logits (V)
   /// @param count how many, at most V of them come
   /// @throws IllegalArgumentException if the count is not positive, a logit is NaN, or none is
   ///   above negative infinity

@@ -71,7 +71,7 @@ final class Row {
 
   /// Draws the next token, and tells the listener.
   ///
-  /// @param logits [V]
+  /// @param logits (V)
   /// @param full whether the model has no room for the token, and will not slide
   /// @param listener who hears of it
   void draw(float[] logits, boolean full, TokenListener listener) {

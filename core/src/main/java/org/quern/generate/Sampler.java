@@ -44,7 +44,7 @@ public final class Sampler {
 
   /// {@return the next token, which then counts as part of the text}
   ///
-  /// @param logits [V]; positive infinity takes all probability, negative infinity none
+  /// @param logits (V); positive infinity takes all probability, negative infinity none
   /// @throws IllegalArgumentException if there are not V, one is NaN, or none is above negative
   ///   infinity
   public int next(float[] logits) {
@@ -55,9 +55,9 @@ public final class Sampler {
     return id;
   }
 
-  /// {@return the probabilities that [#next] would draw from, [V]}
+  /// {@return the probabilities that [#next] would draw from, (V)}
   ///
-  /// @param logits [V]
+  /// @param logits (V)
   /// @throws IllegalArgumentException as [#next]
   public double[] probabilities(float[] logits) {
     int best = penalize(logits);

@@ -17,7 +17,7 @@ package org.quern.generate;
 /// @param temperature from 0 (greedy) on; 1 leaves the model's probabilities as they are
 /// @param topK how many tokens to keep; 0 keeps all
 /// @param topP the probability to keep, in (0, 1]; 1 keeps all
-/// @param minP the share of the highest probability that is enough, in [0, 1]; 0 keeps all
+/// @param minP the share of the highest probability that is enough, in (0, 1); 0 keeps all
 /// @param repetitionPenalty positive logits of tokens in the text are divided by it, negative ones
 ///   multiplied (arXiv:1909.05858, section 4.1, which takes 1.2; there logits are positive); 1 does
 ///   nothing, below 1 favours repetition
@@ -77,7 +77,7 @@ public record Sampling(
 
   /// {@return this with another least share of the highest probability}
   ///
-  /// @param value in [0, 1]
+  /// @param value in (0, 1)
   public Sampling withMinP(double value) {
     return new Sampling(temperature, topK, topP, value, repetitionPenalty, seed);
   }

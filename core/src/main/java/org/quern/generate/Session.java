@@ -90,7 +90,7 @@ public final class Session implements AutoCloseable {
   /// Starts every row anew with a prompt.
   ///
   /// @param prompts B of them, each from 1 to the capacity long
-  /// @return logits of the token behind each prompt, [B, V], until the next call
+  /// @return logits of the token behind each prompt, (B, V), until the next call
   /// @throws IllegalArgumentException if the number of prompts is not B, one is empty or too long,
   ///   or has an id out of the vocabulary
   /// @throws IllegalStateException if this session or its model is closed
@@ -107,7 +107,7 @@ public final class Session implements AutoCloseable {
   ///
   /// @param row from 0
   /// @param prompt from 1 to the capacity long
-  /// @return logits of the token behind the prompt, [V], until the next call
+  /// @return logits of the token behind the prompt, (V), until the next call
   /// @throws IllegalArgumentException if the prompt is empty or too long, or has an id out of the
   ///   vocabulary
   /// @throws IllegalStateException if this session or its model is closed
@@ -176,8 +176,8 @@ public final class Session implements AutoCloseable {
 
   /// Takes the next token of each row.
   ///
-  /// @param tokens [B]; [#IDLE] for a row that waits
-  /// @return logits of the token behind each, [B, V], until the next call
+  /// @param tokens (B); [#IDLE] for a row that waits
+  /// @return logits of the token behind each, (B, V), until the next call
   /// @throws IllegalArgumentException if the number of tokens is not B, or one is out of the
   ///   vocabulary
   /// @throws IllegalStateException if a row has no prompt yet or is full, or this session or its

@@ -26,11 +26,11 @@ public record Block(
         Mlp.make(p, name + ".mlp", config));
   }
 
-  /// {@return the residual stream behind this block, [B, S, C]}
+  /// {@return the residual stream behind this block, (B, S, C)}
   ///
   /// @param f the flow
-  /// @param x [B, S, C], the residual stream
-  /// @param positions [B], where the tokens of x start
+  /// @param x (B, S, C), the residual stream
+  /// @param positions (B), where the tokens of x start
   /// @param cache keys and values of earlier tokens, or null: there are none
   public Tensor forward(Flow f, Tensor x, Tensor positions, KvCache.@Nullable Layer cache) {
     return switch (placement) {

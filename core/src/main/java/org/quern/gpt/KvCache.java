@@ -14,8 +14,8 @@ import org.quern.core.Tensor;
 public record KvCache(List<Layer> layers, int batch, int capacity) {
   /// Keys and values of one block.
   ///
-  /// @param k [B, H, T, D]
-  /// @param v [B, H, T, D]
+  /// @param k (B, H, T, D)
+  /// @param v (B, H, T, D)
   public record Layer(Tensor k, Tensor v) {}
 
   /// {@return an empty cache; its rows are 0, since attention may touch any finite value}

@@ -25,18 +25,18 @@ public interface LanguageModel extends AutoCloseable {
   /// {@return the weights that enter [Flow#linear], worth preparing for inference}
   List<Tensor> linearWeights();
 
-  /// {@return the last hidden state of each token, [B, S, C]}
+  /// {@return the last hidden state of each token, (B, S, C)}
   ///
   /// @param f the flow
-  /// @param ids [B, S], I32
-  /// @param positions [B], I32, where the tokens start
+  /// @param ids (B, S), I32
+  /// @param positions (B), I32, where the tokens start
   /// @param cache of earlier tokens, which takes the new ones; or null
   Tensor hidden(Flow f, Tensor ids, Tensor positions, @Nullable KvCache cache);
 
-  /// {@return logits, [..., V]}
+  /// {@return logits, (..., V)}
   ///
   /// @param f the flow
-  /// @param hidden [..., C]
+  /// @param hidden (..., C)
   Tensor unembed(Flow f, Tensor hidden);
 
   /// {@return an empty cache}

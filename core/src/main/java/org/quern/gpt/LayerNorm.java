@@ -6,8 +6,8 @@ import org.quern.flow.Flow;
 
 /// Layer normalization with learned gain and bias (arXiv:1607.06450).
 ///
-/// @param gamma [C]
-/// @param beta [C], or null for none
+/// @param gamma (C)
+/// @param beta (C), or null for none
 /// @param epsilon the term under the root
 public record LayerNorm(Tensor gamma, @Nullable Tensor beta, float epsilon) {
   static LayerNorm make(Parameters p, String name, GptConfig config) {
@@ -20,7 +20,7 @@ public record LayerNorm(Tensor gamma, @Nullable Tensor beta, float epsilon) {
   /// {@return each row of x normalized}
   ///
   /// @param f the flow
-  /// @param x [..., C]
+  /// @param x (..., C)
   public Tensor forward(Flow f, Tensor x) {
     return f.layerNorm(x, gamma, beta, epsilon);
   }
@@ -28,7 +28,7 @@ public record LayerNorm(Tensor gamma, @Nullable Tensor beta, float epsilon) {
   /// {@return the sum a + b, and it normalized}
   ///
   /// @param f the flow
-  /// @param a [..., C]
+  /// @param a (..., C)
   /// @param b the same shape
   public Flow.Residual addForward(Flow f, Tensor a, Tensor b) {
     return f.addLayerNorm(a, b, gamma, beta, epsilon);

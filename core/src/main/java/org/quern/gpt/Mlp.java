@@ -6,8 +6,8 @@ import org.quern.flow.Flow;
 
 /// The feed-forward part of a block: up, activation, down.
 ///
-/// @param up [4 C, C]
-/// @param down [C, 4 C]
+/// @param up (4 C, C)
+/// @param down (C, 4 C)
 /// @param activation in between
 /// @param dropout of the output, in training
 public record Mlp(Linear up, Linear down, Activation activation, float dropout) {
@@ -22,10 +22,10 @@ public record Mlp(Linear up, Linear down, Activation activation, float dropout) 
         config.dropout());
   }
 
-  /// {@return what each token makes of itself, [B, S, C]}
+  /// {@return what each token makes of itself, (B, S, C)}
   ///
   /// @param f the flow
-  /// @param x [B, S, C]
+  /// @param x (B, S, C)
   public Tensor forward(Flow f, Tensor x) {
     Tensor h = up.forward(f, x, activation); // (B, S, 4C)
     return f.dropout(down.forward(f, h), dropout); // (B, S, C)

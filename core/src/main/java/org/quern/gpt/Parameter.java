@@ -5,7 +5,7 @@ import org.quern.core.Tensor;
 /// A named tensor that training changes.
 ///
 /// @param name as in Hugging Face's GPT-2, without the `transformer.` prefix
-/// @param tensor F32; linear weights are [O, C]
+/// @param tensor F32; linear weights are (O, C)
 /// @param init how it starts
 public record Parameter(String name, Tensor tensor, Init init) {
   /// How a parameter starts: `mean` plus a normal number times `deviation`.

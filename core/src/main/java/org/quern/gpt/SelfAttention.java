@@ -7,8 +7,8 @@ import org.quern.flow.Flow;
 
 /// Masked multi-head self-attention (arXiv:1706.03762, section 3.2).
 ///
-/// @param qkv [3 C, C], queries, keys and values in one map
-/// @param project [C, C], the output
+/// @param qkv (3 C, C), queries, keys and values in one map
+/// @param project (C, C), the output
 /// @param heads H
 /// @param mask which keys are visible
 /// @param dropout of weights and output, in training
@@ -24,11 +24,11 @@ public record SelfAttention(Linear qkv, Linear project, int heads, Mask mask, fl
         config.dropout());
   }
 
-  /// {@return what each token gathers from those it sees, [B, S, C]}
+  /// {@return what each token gathers from those it sees, (B, S, C)}
   ///
   /// @param f the flow
-  /// @param x [B, S, C]
-  /// @param positions [B], where the tokens of x start
+  /// @param x (B, S, C)
+  /// @param positions (B), where the tokens of x start
   /// @param cache keys and values of earlier tokens, or null: there are none
   public Tensor forward(Flow f, Tensor x, Tensor positions, KvCache.@Nullable Layer cache) {
     Tensor packed = qkv.forward(f, x); // (B, S, 3C)

@@ -23,8 +23,8 @@ final class Batches {
   /// Fills one micro-batch.
   ///
   /// @param number of the micro-batch since the start of the run
-  /// @param ids [B, T]
-  /// @param targets [B, T], the token behind each id
+  /// @param ids (B, T)
+  /// @param targets (B, T), the token behind each id
   void fill(long number, int[] ids, int[] targets) {
     int[] words = new int[4];
     for (int b = 0; b < batch; b++) {
