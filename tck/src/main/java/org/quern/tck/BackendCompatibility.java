@@ -1,6 +1,5 @@
 package org.quern.tck;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import java.util.ArrayList;
@@ -74,11 +73,16 @@ public abstract class BackendCompatibility {
   }
 
   private static void hold(Backend backend, Check check) {
-    Outcome outcome = check.run(backend);
+    Outcome outcome;
+    try {
+      outcome = check.run(backend);
+    } catch (RuntimeException e) {
+      throw new AssertionError(check.name() + ": " + e, e);
+    }
     switch (outcome.status()) {
       case PASSED -> {}
-      case FAILED -> fail(outcome.message());
-      case UNSUPPORTED -> Assumptions.abort(outcome.message());
+      case FAILED -> fail(check.name() + ": " + outcome.message());
+      case UNSUPPORTED -> Assumptions.abort(check.name() + ": " + outcome.message());
     }
   }
 
@@ -88,11 +92,11 @@ public abstract class BackendCompatibility {
     Backend b = backend;
     if (b != null) {
       backend = null;
-      List<String> leaks = b.pool().leaks();
-      long inUse = b.pool().stats().inUse();
-      b.close();
-      assertEquals(List.of(), leaks, "open scopes");
-      assertEquals(0, inUse, "bytes in use");
+      try {
+        Leaks.assertNone(b);
+      } finally {
+        b.close();
+      }
     }
   }
 }

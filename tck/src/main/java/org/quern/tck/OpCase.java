@@ -7,8 +7,8 @@ import org.quern.core.Backend;
 import org.quern.core.DType;
 
 /// A call of an operation on given shapes. The list of them has four uses: comparison with float64
-/// ([#run]), gradients (those made of a [FlowFunction]), the support table ([Report]) and speed
-/// ([Speed], with [#flops] and [#bytes]).
+/// ([#run]), gradients (those of `Flow`, whose results include them), the support table ([Report])
+/// and speed ([Speed], with [#flops] and [#bytes]).
 ///
 /// @param op the operation's name
 /// @param label what tells this call from others of the operation: shapes, modes

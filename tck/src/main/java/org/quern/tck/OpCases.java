@@ -13,6 +13,14 @@ public final class OpCases {
     return ALL;
   }
 
+  /// {@return calls of the expensive operations at the sizes of GPT-2 small, for [Speed]; the
+  /// reference would take minutes}
+  public static List<OpCase> forSpeed() {
+    CaseList list = new CaseList();
+    SpeedCases.addTo(list);
+    return list.all();
+  }
+
   private static List<OpCase> make() {
     CaseList list = new CaseList();
     ElementwiseCases.addTo(list);
