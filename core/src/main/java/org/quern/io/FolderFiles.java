@@ -40,7 +40,7 @@ interface FolderFiles extends AutoCloseable {
   /// @param folder the folder
   record OnDisk(Path folder) implements FolderFiles {
     /// No configuration or vocabulary is larger.
-    private static final long LARGEST = 1 << 28;
+    private static final long LARGEST = 1 << 26;
 
     @Override
     public String name(String file) {

@@ -9,7 +9,10 @@ import org.jspecify.annotations.Nullable;
 public final class FormatException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /// The file.
   private final String file;
+
+  /// The place in it.
   private final String where;
 
   /// Makes one.

@@ -7,8 +7,8 @@ import org.quern.core.DType;
 
 /// Numbers in host memory, little-endian and at any address, from and to F32.
 final class HostNumbers {
-  private static final ValueLayout.OfInt WORD =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat WORD =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort HALF =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -21,23 +21,25 @@ final class HostNumbers {
   /// @param index of the first number
   static void read(
       float[] target, int at, MemorySegment source, DType dtype, long index, int count) {
+    if (dtype == DType.F32) {
+      MemorySegment.copy(source, WORD, Float.BYTES * index, target, at, count);
+      return;
+    }
+    // Copied first: loops over arrays are fast from the start, loops over segments once compiled.
+    short[] raw = new short[count];
+    MemorySegment.copy(source, HALF, Short.BYTES * index, raw, 0, count);
     switch (dtype) {
-      case F32 -> {
-        for (int i = 0; i < count; i++) {
-          target[at + i] = Float.intBitsToFloat(source.get(WORD, 4 * (index + i)));
-        }
-      }
       case F16 -> {
         for (int i = 0; i < count; i++) {
-          target[at + i] = Float.float16ToFloat(source.get(HALF, 2 * (index + i)));
+          target[at + i] = Float.float16ToFloat(raw[i]);
         }
       }
       case BF16 -> {
         for (int i = 0; i < count; i++) {
-          target[at + i] = Float.intBitsToFloat(source.get(HALF, 2 * (index + i)) << 16);
+          target[at + i] = Float.intBitsToFloat(raw[i] << 16);
         }
       }
-      case I32 -> throw new IllegalArgumentException("expected real numbers, found I32");
+      case F32, I32 -> throw new IllegalArgumentException("expected real numbers, found " + dtype);
     }
   }
 
@@ -47,24 +49,25 @@ final class HostNumbers {
   /// @param values `count` of them, from 0
   /// @throws IllegalArgumentException if a finite number is too large for the storage
   static void write(MemorySegment target, DType dtype, float[] values, int count) {
+    if (dtype == DType.F32) {
+      MemorySegment.copy(values, 0, target, WORD, 0, count);
+      return;
+    }
+    short[] raw = new short[count];
     switch (dtype) {
-      case F32 -> {
-        for (int i = 0; i < count; i++) {
-          target.set(WORD, 4L * i, Float.floatToRawIntBits(values[i]));
-        }
-      }
       case F16 -> {
         for (int i = 0; i < count; i++) {
-          target.set(HALF, 2L * i, half(values[i]));
+          raw[i] = half(values[i]);
         }
       }
       case BF16 -> {
         for (int i = 0; i < count; i++) {
-          target.set(HALF, 2L * i, bfloat(values[i]));
+          raw[i] = bfloat(values[i]);
         }
       }
-      case I32 -> throw new IllegalArgumentException("expected real numbers, found I32");
+      case F32, I32 -> throw new IllegalArgumentException("expected real numbers, found " + dtype);
     }
+    MemorySegment.copy(raw, 0, target, HALF, 0, count);
   }
 
   private static short half(float value) {

@@ -29,6 +29,9 @@ final class Json {
   private static final int DEPTH = 32;
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
+          // Keys of a vocabulary are never seen again, and an attacker's may collide.
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxNestingDepth(DEPTH)
@@ -182,6 +185,9 @@ final class Json {
                     .withObjectFieldValueSpacing(Separators.Spacing.AFTER)));
       }
       body.write(out);
+      if (layout == Layout.INDENTED) {
+        out.writeRaw('\n');
+      }
     } catch (IOException e) {
       throw new UncheckedIOException(e); // memory never fails
     }

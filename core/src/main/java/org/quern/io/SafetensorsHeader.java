@@ -29,6 +29,7 @@ record SafetensorsHeader(Map<String, String> metadata, List<Safetensors.Entry> t
 
   static final String METADATA = "__metadata__";
   private static final int MOST_TENSORS = 100_000;
+  private static final int HIGHEST_RANK = 64;
 
   private static final ValueLayout.OfLong LENGTH =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -204,7 +205,7 @@ record SafetensorsHeader(Map<String, String> metadata, List<Safetensors.Entry> t
 
     private long[] numbers(String where, String key) throws IOException {
       expect(where, JsonToken.START_ARRAY, "a list as " + key);
-      long[] out = new long[4];
+      long[] out = new long[HIGHEST_RANK];
       int n = 0;
       while (parser.nextToken() != JsonToken.END_ARRAY) {
         if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT || parser.getLongValue() < 0) {
@@ -212,7 +213,8 @@ record SafetensorsHeader(Map<String, String> metadata, List<Safetensors.Entry> t
               file, where, "whole numbers from 0 in " + key, Json.text(parser));
         }
         if (n == out.length) {
-          out = Arrays.copyOf(out, 2 * n);
+          throw new FormatException(
+              file, where, "at most %d numbers in %s".formatted(n, key), "more");
         }
         out[n++] = parser.getLongValue();
       }

@@ -171,6 +171,10 @@ class SafetensorsTest {
     byte[] longName = file("{\"" + "a".repeat(1 << 20) + "\":7}", 0);
     FormatException e = assertThrows(FormatException.class, () -> of(longName));
     assertTrue(e.getMessage().length() < 1000, "a message is no place for a megabyte");
+    String ones = "1" + ",1".repeat(64);
+    byte[] rank =
+        file("{\"a\":{\"dtype\":\"U8\",\"shape\":[%s],\"data_offsets\":[0,1]}}".formatted(ones), 1);
+    assertThrows(FormatException.class, () -> of(rank));
   }
 
   @Test
