@@ -35,7 +35,7 @@ final class VectorOps extends CpuOps {
   private static final int PANELS = 0;
 
   VectorOps(WorkerPool pool) {
-    super(pool, new ScalarKernels());
+    super(pool, new VectorKernels());
   }
 
   /// {@return the width of a vector, for the diagnostics table}
