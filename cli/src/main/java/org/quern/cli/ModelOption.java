@@ -8,7 +8,7 @@ import picocli.CommandLine.Option;
 /// The option that names a model; without it, the one that comes with Quern.
 final class ModelOption {
   /// Where the model that comes with Quern lies among the resources.
-  private static final String EMBEDDED = "shakespeare/";
+  private static final String EMBEDDED = "shakespeare-model/";
 
   @Option(
       names = "--model",
