@@ -91,9 +91,12 @@ final class GenerateCommand extends BaseCommand {
   List<String> stops = new ArrayList<>();
 
   @Option(
-      names = "--no-slide",
-      description = "End when the context is full, and refuse a prompt that is too long.")
-  boolean noSlide;
+      names = "--slide",
+      description = {
+        "Of a prompt longer than the context see the end, in place of refusing it.",
+        "A text that grows longer than the context always slides."
+      })
+  boolean slide;
 
   @Option(names = "--ignore-end", description = "Go on behind the end-of-text token.")
   boolean ignoreEnd;
@@ -110,8 +113,12 @@ final class GenerateCommand extends BaseCommand {
     try (ModelFolder files = model.open();
         TextModel text = TextModel.load(files, settings());
         Interrupts interrupts = new Interrupts()) {
+      for (String prompt : prompts) {
+        checkLength(text.generator().encode(prompt).length, text);
+      }
       List<Generation> results;
       if (ids != null) {
+        checkLength(Ids.parse(ids).length, text);
         results = List.of(fromIds(text, Ids.parse(ids), options, interrupts));
       } else if (prompts.size() > 1) {
         results = batch(text, options, interrupts);
@@ -123,12 +130,22 @@ final class GenerateCommand extends BaseCommand {
     }
   }
 
+  private void checkLength(int tokens, TextModel text) {
+    int context = text.inference().context();
+    if (tokens > context && !slide) {
+      throw new IllegalArgumentException(
+          ("the prompt has %d tokens, but the model's context is %d: shorten it, or pass --slide to"
+                  + " go on from its last %d")
+              .formatted(tokens, context, context));
+    }
+  }
+
   private GenerationOptions options() {
     return new GenerationOptions(
         new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed),
         maxTokens,
         stops,
-        noSlide ? Overflow.STOP : Overflow.SLIDE,
+        Overflow.SLIDE,
         ignoreEnd ? EndOfText.IGNORE : EndOfText.STOP,
         logprobs ? LogProbabilities.YES : LogProbabilities.NO);
   }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
+import org.quern.io.AtomicFile;
 
 /// The folder of a training run: `checkpoint.safetensors` to go on from, `loss.csv`, and the best
 /// model so far, ready for `--model`.
@@ -58,7 +59,7 @@ record RunFolder(Path path) {
           Files.readAllLines(losses()).stream()
               .filter(l -> l.equals(HEADER) || stepOf(l) <= step)
               .toList();
-      Files.write(losses(), kept);
+      AtomicFile.write(losses(), (String.join("\n", kept) + "\n").getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -192,7 +192,8 @@ class CommandsTest {
   void badInputIsToldInOneOrTwoLines() throws IOException {
     withModel("generate", "").fails(1, "empty");
     withModel("generate", "Ünknown").fails(1, "Ü");
-    withModel("generate", "a".repeat(100), "--no-slide").fails(1, "100", "32");
+    withModel("generate", "a".repeat(100)).fails(1, "100", "32", "--slide");
+    withModel("generate", "a".repeat(100), "--slide", "--max-tokens", "5").ok();
     withModel("next", "a".repeat(100)).fails(1, "100", "32");
     withModel("generate", "mary", "--temperature", "-1").fails(1, "temperature");
     withModel("generate", "mary", "--top-p", "0").fails(1, "top-p");

@@ -66,6 +66,10 @@ interface Kernels {
       int count,
       Activation f);
 
+  /// As [Dropout#factors], from the start of `factors`.
+  void dropoutFactors(
+      Scratch scratch, float[] factors, long seed, long first, int count, float rate);
+
   /// `y = factors > 0 ? x * factor : 0`, the factors as [Dropout] writes them.
   void dropout(
       Scratch scratch,

@@ -17,13 +17,15 @@ final class Softmax {
 
   /// The sizes of the matrix of scores, and which part of a row is visible.
   private static final class Rows {
+    private final Kernels kernels;
     private final AttentionSpec spec;
     private final int[] positions;
     private final int queries;
     private final int keys;
     private final int perBatch;
 
-    Rows(Tensor x, AttentionSpec spec, int[] positions) {
+    Rows(Kernels kernels, Tensor x, AttentionSpec spec, int[] positions) {
+      this.kernels = kernels;
       this.spec = spec;
       this.positions = positions;
       this.queries = x.shape().intDim(2);
@@ -50,14 +52,14 @@ final class Softmax {
       }
       float[] out = scratch.floats(Slots.DROPOUT, count);
       long at = (long) row * keys + first;
-      Dropout.factors(out, spec.seed(), at, count, spec.dropout());
+      kernels.dropoutFactors(scratch, out, spec.seed(), at, count, spec.dropout());
       return out;
     }
   }
 
   static void forward(
       CpuOps ops, Tensor y, Tensor lse, Tensor x, AttentionSpec spec, int[] positions) {
-    Rows rows = new Rows(x, spec, positions);
+    Rows rows = new Rows(ops.kernels, x, spec, positions);
     MemorySegment to = floats(y);
     MemorySegment lses = floats(lse);
     MemorySegment from = floats(x);
@@ -86,7 +88,7 @@ final class Softmax {
 
   static void backward(
       CpuOps ops, Sink dx, Tensor dy, Tensor x, Tensor lse, AttentionSpec spec, int[] positions) {
-    Rows rows = new Rows(x, spec, positions);
+    Rows rows = new Rows(ops.kernels, x, spec, positions);
     MemorySegment to = floats(dx.tensor());
     MemorySegment grad = floats(dy);
     MemorySegment from = floats(x);

@@ -132,6 +132,13 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void dropoutFactors(
+      Scratch scratch, float[] factors, long seed, long first, int count, float rate) {
+    VectorDropout.factors(
+        factors, scratch.longs(VectorDropout.scratch()), seed, first, count, rate);
+  }
+
+  @Override
   public void dropout(
       Scratch scratch,
       MemorySegment y,

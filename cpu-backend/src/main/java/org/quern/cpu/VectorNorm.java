@@ -180,7 +180,8 @@ final class VectorNorm {
     for (long i = 0; i < end; i += STEP) {
       FloatVector xhat = FloatVector.fromMemorySegment(S, x, at + i, LE).sub(mean).mul(rstd);
       FloatVector.fromMemorySegment(S, dy, at + i, LE)
-          .fma(FloatVector.fromMemorySegment(S, gamma, i, LE), xhat.fma(minusB, minusA))
+          .mul(FloatVector.fromMemorySegment(S, gamma, i, LE)) // rounded, as in the sums
+          .add(xhat.fma(minusB, minusA))
           .mul(rstd)
           .intoMemorySegment(dx, at + shift + i, LE);
     }
@@ -188,7 +189,8 @@ final class VectorNorm {
       VectorMask<Float> m = VectorElements.tail(n);
       FloatVector xhat = FloatVector.fromMemorySegment(S, x, at + end, LE, m).sub(mean).mul(rstd);
       FloatVector.fromMemorySegment(S, dy, at + end, LE, m)
-          .fma(FloatVector.fromMemorySegment(S, gamma, end, LE, m), xhat.fma(minusB, minusA))
+          .mul(FloatVector.fromMemorySegment(S, gamma, end, LE, m))
+          .add(xhat.fma(minusB, minusA))
           .mul(rstd)
           .intoMemorySegment(dx, at + shift + end, LE, m);
     }
