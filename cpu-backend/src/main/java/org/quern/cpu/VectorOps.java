@@ -241,4 +241,22 @@ final class VectorOps extends CpuOps {
       Scope scratch) {
     FlashForward.run(pool, y, lse, q, k, v, spec, CpuBuffer.ints(positions));
   }
+
+  @Override
+  public void attentionBackward(
+      Sink dq,
+      Sink dk,
+      Sink dv,
+      Tensor dy,
+      Tensor y,
+      Tensor lse,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Tensor positions,
+      Scope scratch) {
+    int[] places = CpuBuffer.ints(positions);
+    FlashBackward.run(this, dq, dk, dv, dy, y, lse, q, k, v, spec, places);
+  }
 }
