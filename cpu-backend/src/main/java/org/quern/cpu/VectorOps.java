@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Activation;
+import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
 import org.quern.core.MatmulDims;
 import org.quern.core.Scope;
@@ -224,5 +225,38 @@ final class VectorOps extends CpuOps {
         parts(n, WIDTH), 4L * n * k, (scratch, panel) -> right.pack(scratch, g, panels, panel));
     PanelBuffer buffer = new PanelBuffer(weight, CpuBuffer.of(memory));
     return new Tensor(buffer, DType.F32, weight.shape(), weight.offset());
+  }
+
+  // --- attention ---
+
+  @Override
+  public void attention(
+      Tensor y,
+      Tensor lse,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Tensor positions,
+      Scope scratch) {
+    FlashForward.run(pool, y, lse, q, k, v, spec, CpuBuffer.ints(positions));
+  }
+
+  @Override
+  public void attentionBackward(
+      Sink dq,
+      Sink dk,
+      Sink dv,
+      Tensor dy,
+      Tensor y,
+      Tensor lse,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Tensor positions,
+      Scope scratch) {
+    int[] places = CpuBuffer.ints(positions);
+    FlashBackward.run(this, dq, dk, dv, dy, y, lse, q, k, v, spec, places);
   }
 }
