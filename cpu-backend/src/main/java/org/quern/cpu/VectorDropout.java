@@ -29,19 +29,20 @@ final class VectorDropout {
 
   /// As [Dropout#factors].
   ///
-  /// @param words scratch, at least `4 * BLOCKS` long
-  static void factors(float[] factors, long[] words, long seed, long first, int count, float rate) {
+  /// @param words scratch, as long as [#scratch] says
+  static void factors(
+      float[] factors, int at, long[] words, long seed, long first, int count, float rate) {
     int whole = WORDS * BLOCKS;
     int head = (int) Math.min(count, -first & (WORDS - 1));
-    Dropout.factors(factors, 0, seed, first, head, rate);
+    Dropout.factors(factors, at, seed, first, head, rate);
     int i = head;
     int threshold = Philox.threshold(rate);
     float kept = 1 / (1 - rate);
     for (; i + whole <= count; i += whole) {
       blocks(words, seed, (first + i) >>> 2);
-      choose(factors, i, words, threshold, kept);
+      choose(factors, at + i, words, threshold, kept);
     }
-    Dropout.factors(factors, i, seed, first + i, count - i, rate);
+    Dropout.factors(factors, at + i, seed, first + i, count - i, rate);
   }
 
   /// {@return how long the scratch of words must be}

@@ -135,7 +135,7 @@ final class VectorKernels implements Kernels {
   public void dropoutFactors(
       Scratch scratch, float[] factors, long seed, long first, int count, float rate) {
     VectorDropout.factors(
-        factors, scratch.longs(VectorDropout.scratch()), seed, first, count, rate);
+        factors, 0, scratch.longs(VectorDropout.scratch()), seed, first, count, rate);
   }
 
   @Override

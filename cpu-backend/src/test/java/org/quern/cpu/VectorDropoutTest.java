@@ -13,7 +13,7 @@ class VectorDropoutTest {
     for (long first : firsts) {
       for (int count : new int[] {0, 1, 3, 5, 31, 32, 33, 64, 133}) {
         float[] factors = new float[count];
-        VectorDropout.factors(factors, words, 0x9876543212345678L, first, count, 0.3f);
+        VectorDropout.factors(factors, 0, words, 0x9876543212345678L, first, count, 0.3f);
         for (int i = 0; i < count; i++) {
           boolean keeps = Philox.keeps(0x9876543212345678L, first + i, 0.3f);
           assertEquals(keeps ? 1 / 0.7f : 0, factors[i], "element " + (first + i));
