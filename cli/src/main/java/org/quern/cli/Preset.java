@@ -9,7 +9,7 @@ enum Preset {
   /// A few minutes on two cores.
   SMALL(4, 4, 128, 0f, sizes(1200, 16, 128).withRate(2e-3f, 2e-4f, 60)),
   /// The recipe of the model that comes with Quern.
-  SHAKESPEARE(6, 6, 192, 0.1f, sizes(7000, 16, 128).withRate(2e-3f, 1e-4f, 100));
+  SHAKESPEARE(6, 6, 192, 0.1f, sizes(8000, 8, 256).withRate(2e-3f, 1e-4f, 100));
 
   final int layers;
   final int heads;
