@@ -219,7 +219,7 @@ abstract class CpuOps implements Ops {
         2 * EXP,
         (s, at, count) -> {
           float[] factors = s.floats(Slots.DROPOUT, count);
-          Dropout.factors(factors, seed, at, count, rate);
+          kernels.dropoutFactors(s, factors, seed, at, count, rate);
           kernels.dropout(s, to, y.mode(), from, at, count, factors);
         });
   }

@@ -237,7 +237,7 @@ final class FlashBackward {
     float scale = head.spec().scale();
     if (head.spec().dropout() > 0) {
       float[] factors = scratch.floats(FACTORS, ROWS * STRIDE);
-      head.dropout(factors, row, rows, first, n);
+      head.dropout(scratch, factors, row, rows, first, n);
       FlashScores.droppedGradients(scores, gradients, at, factors, seen, lse2, delta, row, scale);
     } else {
       FlashScores.gradients(scores, gradients, at, seen, lse2, delta, row, scale);

@@ -182,7 +182,7 @@ final class FlashForward {
     }
     if (head.spec().dropout() > 0) {
       float[] factors = scratch.floats(FACTORS, ROWS * STRIDE);
-      head.dropout(factors, row, rows, from, n);
+      head.dropout(scratch, factors, row, rows, from, n);
       FlashScores.multiply(scores, factors, whole);
     }
     long rowBytes = (long) WIDTH * Float.BYTES;

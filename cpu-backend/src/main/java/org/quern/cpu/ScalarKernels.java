@@ -120,6 +120,12 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void dropoutFactors(
+      Scratch scratch, float[] factors, long seed, long first, int count, float rate) {
+    Dropout.factors(factors, seed, first, count, rate);
+  }
+
+  @Override
   public void dropout(
       Scratch scratch,
       MemorySegment y,

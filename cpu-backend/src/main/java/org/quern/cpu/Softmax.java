@@ -44,13 +44,13 @@ final class Softmax {
     }
 
     /// The factors of dropout for the visible keys, or null without dropout.
-    float @Nullable [] factors(Scratch scratch, int row, int first, int count) {
+    float @Nullable [] factors(Kernels kernels, Scratch scratch, int row, int first, int count) {
       if (spec.dropout() == 0) {
         return null;
       }
       float[] out = scratch.floats(Slots.DROPOUT, count);
       long at = (long) row * keys + first;
-      Dropout.factors(out, spec.seed(), at, count, spec.dropout());
+      kernels.dropoutFactors(scratch, out, spec.seed(), at, count, spec.dropout());
       return out;
     }
   }
@@ -72,7 +72,7 @@ final class Softmax {
           int end = rows.end(row);
           if (first < end) {
             int count = end - first;
-            float[] factors = rows.factors(s, row, first, count);
+            float[] factors = rows.factors(ops.kernels, s, row, first, count);
             float sum =
                 ops.kernels.softmaxRow(s, to, from, at + first, count, spec.scale(), factors);
             Native.set(lses, row, sum);
@@ -101,7 +101,7 @@ final class Softmax {
           int first = rows.first(row);
           int end = rows.end(row);
           if (first < end) {
-            float[] factors = rows.factors(s, row, first, end - first);
+            float[] factors = rows.factors(ops.kernels, s, row, first, end - first);
             ops.kernels.softmaxBackwardRow(
                 s,
                 to,

@@ -132,6 +132,12 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void dropoutFactors(
+      Scratch scratch, float[] factors, long seed, long first, int count, float rate) {
+    VectorDropout.factors(scratch, Slots.OLD, factors, seed, first, count, rate);
+  }
+
+  @Override
   public void dropout(
       Scratch scratch,
       MemorySegment y,
