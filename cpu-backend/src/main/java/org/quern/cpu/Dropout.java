@@ -8,13 +8,12 @@ final class Dropout {
 
   /// Writes the factors of elements `first` to `first + count`.
   ///
-  /// @param factors takes them
-  /// @param at where the first one goes
+  /// @param factors at least `count` long
   /// @param seed of the mask
   /// @param first index of the element in its tensor
   /// @param count how many
   /// @param rate the share to drop
-  static void factors(float[] factors, int at, long seed, long first, int count, float rate) {
+  static void factors(float[] factors, long seed, long first, int count, float rate) {
     int threshold = Philox.threshold(rate);
     float kept = 1 / (1 - rate);
     int[] words = new int[4];
@@ -23,7 +22,7 @@ final class Dropout {
       long index = first + i;
       Philox.block(words, seed, index >>> 2);
       for (int lane = (int) (index & 3); lane < 4 && i < count; lane++) {
-        factors[at + i++] = words[lane] >>> 8 >= threshold ? kept : 0;
+        factors[i++] = words[lane] >>> 8 >= threshold ? kept : 0;
       }
     }
   }

@@ -95,11 +95,11 @@ record FlashHead(int queries, int keys, int size, long index, int position, Atte
 
   /// The factors of dropout for a group of rows, rows of [ScoreTile#STRIDE].
   void dropout(Scratch scratch, float[] factors, int row, int rows, int firstKey, int count) {
-    long[] words = scratch.longs(VectorDropout.scratch());
+    float[] line = scratch.floats(Slots.DROPOUT, count);
     for (int i = 0; i < rows; i++) {
       long element = (index * queries + row + i) * keys + firstKey;
-      VectorDropout.factors(
-          factors, i * ScoreTile.STRIDE, words, spec.seed(), element, count, spec.dropout());
+      VectorDropout.factors(scratch, Slots.OLD, line, spec.seed(), element, count, spec.dropout());
+      System.arraycopy(line, 0, factors, i * ScoreTile.STRIDE, count);
     }
   }
 

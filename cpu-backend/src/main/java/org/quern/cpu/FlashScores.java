@@ -69,7 +69,7 @@ final class FlashScores {
   }
 
   /// {@return `2^-y`, at least 2^-80}
-  private static FloatVector power(FloatVector y) {
+  static FloatVector power(FloatVector y) {
     FloatVector x =
         y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
     FloatVector z = FloatVector.broadcast(S, ROUND).sub(x);

@@ -66,11 +66,12 @@ interface Kernels {
       int count,
       Activation f);
 
-  /// As [Dropout#factors], from the start of `factors`.
+  /// The factors of dropout for elements `first` to `first + count`: 0 where
+  /// [org.quern.core.Philox#keeps] says no, else `1 / (1 - rate)`.
   void dropoutFactors(
       Scratch scratch, float[] factors, long seed, long first, int count, float rate);
 
-  /// `y = factors > 0 ? x * factor : 0`, the factors as [Dropout] writes them.
+  /// `y = factors > 0 ? x * factor : 0`.
   void dropout(
       Scratch scratch,
       MemorySegment y,

@@ -122,7 +122,7 @@ final class ScalarKernels implements Kernels {
   @Override
   public void dropoutFactors(
       Scratch scratch, float[] factors, long seed, long first, int count, float rate) {
-    Dropout.factors(factors, 0, seed, first, count, rate);
+    Dropout.factors(factors, seed, first, count, rate);
   }
 
   @Override

@@ -15,7 +15,6 @@ final class Scratch {
   private final float[][] arrays = new float[SLOTS][0];
   private final float[][][] matrices = new float[MATRICES][0][];
   private short[] shorts = new short[0];
-  private long[] longs = new long[0];
   private final @Nullable Arena[] arenas = new Arena[PANELS];
   private final MemorySegment[] panels = new MemorySegment[PANELS];
 
@@ -65,16 +64,6 @@ final class Scratch {
       shorts = new short[length];
     }
     return shorts;
-  }
-
-  /// {@return an array of at least that length; its contents are undefined}
-  ///
-  /// @param length how many elements
-  long[] longs(int length) {
-    if (longs.length < length) {
-      longs = new long[length];
-    }
-    return longs;
   }
 
   /// {@return off-heap memory for so many floats, aligned; its contents are undefined}

@@ -17,15 +17,13 @@ final class Softmax {
 
   /// The sizes of the matrix of scores, and which part of a row is visible.
   private static final class Rows {
-    private final Kernels kernels;
     private final AttentionSpec spec;
     private final int[] positions;
     private final int queries;
     private final int keys;
     private final int perBatch;
 
-    Rows(Kernels kernels, Tensor x, AttentionSpec spec, int[] positions) {
-      this.kernels = kernels;
+    Rows(Tensor x, AttentionSpec spec, int[] positions) {
       this.spec = spec;
       this.positions = positions;
       this.queries = x.shape().intDim(2);
@@ -46,7 +44,7 @@ final class Softmax {
     }
 
     /// The factors of dropout for the visible keys, or null without dropout.
-    float @Nullable [] factors(Scratch scratch, int row, int first, int count) {
+    float @Nullable [] factors(Kernels kernels, Scratch scratch, int row, int first, int count) {
       if (spec.dropout() == 0) {
         return null;
       }
@@ -59,7 +57,7 @@ final class Softmax {
 
   static void forward(
       CpuOps ops, Tensor y, Tensor lse, Tensor x, AttentionSpec spec, int[] positions) {
-    Rows rows = new Rows(ops.kernels, x, spec, positions);
+    Rows rows = new Rows(x, spec, positions);
     MemorySegment to = floats(y);
     MemorySegment lses = floats(lse);
     MemorySegment from = floats(x);
@@ -74,7 +72,7 @@ final class Softmax {
           int end = rows.end(row);
           if (first < end) {
             int count = end - first;
-            float[] factors = rows.factors(s, row, first, count);
+            float[] factors = rows.factors(ops.kernels, s, row, first, count);
             float sum =
                 ops.kernels.softmaxRow(s, to, from, at + first, count, spec.scale(), factors);
             Native.set(lses, row, sum);
@@ -88,7 +86,7 @@ final class Softmax {
 
   static void backward(
       CpuOps ops, Sink dx, Tensor dy, Tensor x, Tensor lse, AttentionSpec spec, int[] positions) {
-    Rows rows = new Rows(ops.kernels, x, spec, positions);
+    Rows rows = new Rows(x, spec, positions);
     MemorySegment to = floats(dx.tensor());
     MemorySegment grad = floats(dy);
     MemorySegment from = floats(x);
@@ -103,7 +101,7 @@ final class Softmax {
           int first = rows.first(row);
           int end = rows.end(row);
           if (first < end) {
-            float[] factors = rows.factors(s, row, first, end - first);
+            float[] factors = rows.factors(ops.kernels, s, row, first, end - first);
             ops.kernels.softmaxBackwardRow(
                 s,
                 to,

@@ -18,14 +18,15 @@ final class Transpose {
   static final int SLACK = BLOCK;
 
   // Which lanes of two vectors a and b go to the new a (LOW) and the new b (HIGH), by distance.
-  private static final IntVector LOW8 = exchange(8, 0);
-  private static final IntVector HIGH8 = exchange(8, 1);
-  private static final IntVector LOW4 = exchange(4, 0);
-  private static final IntVector HIGH4 = exchange(4, 1);
-  private static final IntVector LOW2 = exchange(2, 0);
-  private static final IntVector HIGH2 = exchange(2, 1);
-  private static final IntVector LOW1 = exchange(1, 0);
-  private static final IntVector HIGH1 = exchange(1, 1);
+  // Meant for 16 lanes.
+  static final IntVector LOW8 = exchange(8, 0);
+  static final IntVector HIGH8 = exchange(8, 1);
+  static final IntVector LOW4 = exchange(4, 0);
+  static final IntVector HIGH4 = exchange(4, 1);
+  static final IntVector LOW2 = exchange(2, 0);
+  static final IntVector HIGH2 = exchange(2, 1);
+  static final IntVector LOW1 = exchange(1, 0);
+  static final IntVector HIGH1 = exchange(1, 1);
 
   private Transpose() {}
 

@@ -1,88 +1,87 @@
 package org.quern.cpu;
 
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import org.quern.core.Philox;
 
-/// [Dropout] with the Vector API: one block of [Philox] a lane. The products of 32-bit words need
-/// 64 bits, hence the lanes of `long`.
+/// [Dropout] with as many blocks of [Philox] at a time as a vector has 64-bit lanes.
 final class VectorDropout {
-  private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
-  private static final int BLOCKS = LANES.length();
-  private static final int WORDS = 4;
-  private static final int ROUNDS = 10;
-  private static final long LOW = 0xFFFFFFFFL;
+  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Long> LONGS = LongVector.SPECIES_PREFERRED;
+  private static final int BLOCKS = LONGS.length();
+
+  /// Elements of a step: four words a block, two vectors of floats.
+  private static final int STEP = 4 * BLOCKS;
+
+  // The constants of Philox 4x32-10, of which the words of a block are computed in 64-bit lanes:
+  // the lower half counts, the upper one is arbitrary.
+  private static final long WORD = 0xFFFFFFFFL;
   private static final long M0 = 0xD2511F53L;
   private static final long M1 = 0xCD9E8D57L;
-  private static final int W0 = 0x9E3779B9;
-  private static final int W1 = 0xBB67AE85;
-  private static final long[] COUNT = new long[BLOCKS];
+  private static final long W0 = 0x9E3779B9L;
+  private static final long W1 = 0xBB67AE85L;
+  private static final int ROUNDS = 10;
 
-  static {
-    for (int i = 0; i < BLOCKS; i++) {
-      COUNT[i] = i;
-    }
-  }
+  // Every fourth bit: where the keep bits of the first words of the blocks go.
+  private static final long EVERY_FOURTH = 0x1111_1111L;
 
   private VectorDropout() {}
 
-  /// As [Dropout#factors].
+  /// [Dropout#factors].
   ///
-  /// @param words scratch, as long as [#scratch] says
+  /// @param aside takes what is computed, from a whole block on
   static void factors(
-      float[] factors, int at, long[] words, long seed, long first, int count, float rate) {
-    int whole = WORDS * BLOCKS;
-    int head = (int) Math.min(count, -first & (WORDS - 1));
-    Dropout.factors(factors, at, seed, first, head, rate);
-    int i = head;
-    int threshold = Philox.threshold(rate);
-    float kept = 1 / (1 - rate);
-    for (; i + whole <= count; i += whole) {
-      blocks(words, seed, (first + i) >>> 2);
-      choose(factors, at + i, words, threshold, kept);
+      Scratch scratch, int aside, float[] factors, long seed, long first, int count, float rate) {
+    if (S.length() < 8) { // few processors with such vectors turn masks to bits
+      Dropout.factors(factors, seed, first, count, rate);
+      return;
     }
-    Dropout.factors(factors, at + i, seed, first + i, count - i, rate);
+    int before = (int) (first & 3);
+    int steps = CpuOps.parts(before + count, STEP);
+    float[] all = scratch.floats(aside, steps * STEP);
+    for (int i = 0; i < steps; i++) {
+      long block = (first >>> 2) + (long) i * BLOCKS;
+      step(all, i * STEP, seed, block, Philox.threshold(rate), 1 / (1 - rate));
+    }
+    System.arraycopy(all, before, factors, 0, count);
   }
 
-  /// {@return how long the scratch of words must be}
-  static int scratch() {
-    return WORDS * BLOCKS;
-  }
-
-  /// Word w of the block in lane l goes to `words[w * BLOCKS + l]`.
-  private static void blocks(long[] words, long seed, long block) {
-    LongVector number = LongVector.fromArray(LANES, COUNT, 0).add(block);
-    LongVector c0 = number.and(LOW);
-    LongVector c1 = number.lanewise(VectorOperators.LSHR, 32);
-    LongVector c2 = LongVector.zero(LANES);
-    LongVector c3 = LongVector.zero(LANES);
-    int k0 = (int) seed;
-    int k1 = (int) (seed >>> 32);
+  private static void step(float[] out, int at, long seed, long block, int threshold, float kept) {
+    LongVector c0 = LongVector.broadcast(LONGS, block).addIndex(1);
+    LongVector c1 = c0.lanewise(VectorOperators.LSHR, 32);
+    LongVector c2 = LongVector.zero(LONGS);
+    LongVector c3 = c2;
+    long k0 = seed & WORD;
+    long k1 = seed >>> 32;
     for (int r = 0; r < ROUNDS; r++) {
-      LongVector p0 = c0.mul(M0);
-      LongVector p1 = c2.mul(M1);
-      c0 = p1.lanewise(VectorOperators.LSHR, 32);
-      c0 = c0.lanewise(VectorOperators.XOR, c1).lanewise(VectorOperators.XOR, k0 & LOW);
-      c2 = p0.lanewise(VectorOperators.LSHR, 32);
-      c2 = c2.lanewise(VectorOperators.XOR, c3).lanewise(VectorOperators.XOR, k1 & LOW);
-      c1 = p1.and(LOW);
-      c3 = p0.and(LOW);
-      k0 += W0;
-      k1 += W1;
+      LongVector p0 = c0.and(WORD).mul(M0);
+      LongVector p1 = c2.and(WORD).mul(M1);
+      c0 = p1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c1);
+      c0 = c0.lanewise(VectorOperators.XOR, k0);
+      c2 = p0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c3);
+      c2 = c2.lanewise(VectorOperators.XOR, k1);
+      c1 = p1;
+      c3 = p0;
+      k0 = (k0 + W0) & WORD;
+      k1 = (k1 + W1) & WORD;
     }
-    c0.intoArray(words, 0);
-    c1.intoArray(words, BLOCKS);
-    c2.intoArray(words, 2 * BLOCKS);
-    c3.intoArray(words, 3 * BLOCKS);
+    long bits = Long.expand(keeps(c0, threshold), EVERY_FOURTH);
+    bits |= Long.expand(keeps(c1, threshold), EVERY_FOURTH << 1);
+    bits |= Long.expand(keeps(c2, threshold), EVERY_FOURTH << 2);
+    bits |= Long.expand(keeps(c3, threshold), EVERY_FOURTH << 3);
+    FloatVector zero = FloatVector.zero(S);
+    zero.blend(kept, VectorMask.fromLong(S, bits)).intoArray(out, at);
+    zero.blend(kept, VectorMask.fromLong(S, bits >>> S.length())).intoArray(out, at + S.length());
   }
 
-  private static void choose(float[] factors, int at, long[] words, int threshold, float kept) {
-    for (int l = 0; l < BLOCKS; l++) {
-      for (int w = 0; w < WORDS; w++) {
-        boolean keeps = (int) (words[w * BLOCKS + l] >>> 8) >= threshold;
-        factors[at + WORDS * l + w] = keeps ? kept : 0;
-      }
-    }
+  private static long keeps(LongVector words, int threshold) {
+    return words
+        .and(WORD)
+        .lanewise(VectorOperators.LSHR, 8)
+        .compare(VectorOperators.GE, threshold)
+        .toLong();
   }
 }

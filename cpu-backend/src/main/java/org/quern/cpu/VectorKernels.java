@@ -134,8 +134,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void dropoutFactors(
       Scratch scratch, float[] factors, long seed, long first, int count, float rate) {
-    VectorDropout.factors(
-        factors, 0, scratch.longs(VectorDropout.scratch()), seed, first, count, rate);
+    VectorDropout.factors(scratch, Slots.OLD, factors, seed, first, count, rate);
   }
 
   @Override

@@ -239,7 +239,12 @@ final class VectorOps extends CpuOps {
       AttentionSpec spec,
       Tensor positions,
       Scope scratch) {
-    FlashForward.run(pool, y, lse, q, k, v, spec, CpuBuffer.ints(positions));
+    int[] places = CpuBuffer.ints(positions);
+    if (RowAttention.fits(q, spec)) {
+      RowAttention.run(pool, y, lse, q, k, v, spec, places);
+    } else {
+      FlashForward.run(pool, y, lse, q, k, v, spec, places);
+    }
   }
 
   @Override

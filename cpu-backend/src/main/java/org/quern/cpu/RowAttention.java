@@ -1,0 +1,266 @@
+package org.quern.cpu;
+
+import static org.quern.cpu.CpuBuffer.floats;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorSpecies;
+import org.quern.core.AttentionSpec;
+import org.quern.core.Tensor;
+
+/// Attention of a few queries, as in decoding: keys and values are read once, straight from the
+/// cache, since packing them would cost more than all the rest.
+final class RowAttention {
+  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+  private static final int L = S.length();
+  private static final long STEP = (long) L * Float.BYTES;
+  private static final int SIXTEEN = 16;
+
+  /// Up to so many queries a head, rows one by one are faster than tiles.
+  private static final int MOST_QUERIES = 4;
+
+  // The arrays of a scratch.
+  private static final int QUERY = 0;
+  private static final int SCORES = 1;
+  private static final int RESULT = 2;
+  private static final int LANES = 3;
+
+  private RowAttention() {}
+
+  /// {@return whether this is the way to compute it}
+  static boolean fits(Tensor q, AttentionSpec spec) {
+    return q.shape().dim(2) <= MOST_QUERIES && q.shape().last() % L == 0 && spec.dropout() == 0;
+  }
+
+  /// [org.quern.core.Ops#attention].
+  static void run(
+      WorkerPool pool,
+      Tensor y,
+      Tensor lse,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      int[] positions) {
+    MemorySegment to = floats(y);
+    MemorySegment lses = floats(lse);
+    MemorySegment from = floats(q);
+    MemorySegment keys = floats(k);
+    MemorySegment values = floats(v);
+    int queries = q.shape().intDim(2);
+    int rows = Math.toIntExact(q.shape().rows());
+    pool.run(
+        rows,
+        2 * q.elements() * k.shape().dim(2),
+        (scratch, row) -> {
+          FlashHead head = FlashHead.of(q, k, spec, positions, row / queries);
+          row(scratch, head, row % queries, to, lses, from, keys, values);
+        });
+  }
+
+  private static void row(
+      Scratch scratch,
+      FlashHead head,
+      int query,
+      MemorySegment y,
+      MemorySegment lse,
+      MemorySegment q,
+      MemorySegment k,
+      MemorySegment v) {
+    int size = head.size();
+    int low = head.low(query);
+    int n = head.high(query) - low;
+    float[] one = scratch.floats(QUERY, size);
+    float[] scores = scratch.floats(SCORES, n + SIXTEEN);
+    float[] out = scratch.floats(RESULT, size);
+    float[] lanes = scratch.floats(LANES, L);
+    long at = head.queryAt() + (long) query * size;
+    Native.load(one, 0, q, at, size);
+    FlashScores.scale(one, 0, size, head.scale2());
+    long first = (head.keyAt() + (long) low * size) * Float.BYTES;
+    scores(one, size, k, first, n, scores, lanes);
+    float max = max(scores, n);
+    double sum = weights(scores, n, max, lanes);
+    for (int d = 0; d < size; ) {
+      if (d + 4 * L <= size) {
+        four(scores, n, v, first + (long) d * Float.BYTES, size, out, d);
+        d += 4 * L;
+      } else {
+        single(scores, n, v, first + (long) d * Float.BYTES, size, out, d);
+        d += L;
+      }
+    }
+    boolean seen = n > 0;
+    FlashScores.scale(out, 0, size, seen ? (float) (1 / sum) : 0);
+    Native.store(y, at, out, 0, size);
+    double log = max / FlashHead.LOG2_E + Math.log(sum);
+    Native.set(
+        lse, head.index() * head.queries() + query, seen ? (float) log : Float.POSITIVE_INFINITY);
+  }
+
+  /// The products of one query with `n` keys.
+  private static void scores(
+      float[] q, int size, MemorySegment k, long at, int n, float[] out, float[] lanes) {
+    long stride = (long) size * Float.BYTES;
+    int j = 0;
+    if (L == SIXTEEN) {
+      for (; j + SIXTEEN <= n; j += SIXTEEN) {
+        sixteen(q, size, k, at + j * stride, stride, out, j);
+      }
+    }
+    for (; j < n; j++) {
+      out[j] = dot(q, size, k, at + j * stride, lanes);
+    }
+  }
+
+  /// By the same sums as [#sixteen]: which of the two computes a key must not show.
+  private static float dot(float[] q, int size, MemorySegment k, long at, float[] lanes) {
+    FloatVector s = FloatVector.zero(S);
+    for (int d = 0; d < size; d += L) {
+      s =
+          FloatVector.fromArray(S, q, d)
+              .fma(FloatVector.fromMemorySegment(S, k, at + (long) d * Float.BYTES, LE), s);
+    }
+    s.intoArray(lanes, 0);
+    return Lanes.sum(lanes, 0);
+  }
+
+  private static float max(float[] s, int n) {
+    float max = FlashScores.HIDDEN;
+    for (int j = 0; j < n; j++) {
+      max = s[j] > max ? s[j] : max;
+    }
+    return max;
+  }
+
+  private static double weights(float[] s, int n, float max, float[] lanes) {
+    Arrays.fill(s, n, CpuOps.parts(n, L) * L, FlashScores.HIDDEN);
+    FloatVector m = FloatVector.broadcast(S, max);
+    FloatVector sum = FloatVector.zero(S);
+    for (int j = 0; j < n; j += L) {
+      FloatVector p = FlashScores.power(m.sub(FloatVector.fromArray(S, s, j)));
+      p.intoArray(s, j);
+      sum = sum.add(p);
+    }
+    sum.intoArray(lanes, 0);
+    return Lanes.sumWide(lanes, 0);
+  }
+
+  /// `out[d] = sum_j p[j] v[j, d]` for four vectors of columns.
+  private static void four(
+      float[] p, int n, MemorySegment v, long at, int size, float[] out, int d) {
+    FloatVector a = FloatVector.zero(S);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector e = a;
+    long stride = (long) size * Float.BYTES;
+    for (int j = 0; j < n; j++) {
+      long row = at + j * stride;
+      FloatVector x = FloatVector.broadcast(S, p[j]);
+      a = x.fma(FloatVector.fromMemorySegment(S, v, row, LE), a);
+      b = x.fma(FloatVector.fromMemorySegment(S, v, row + STEP, LE), b);
+      c = x.fma(FloatVector.fromMemorySegment(S, v, row + 2 * STEP, LE), c);
+      e = x.fma(FloatVector.fromMemorySegment(S, v, row + 3 * STEP, LE), e);
+    }
+    a.intoArray(out, d);
+    b.intoArray(out, d + L);
+    c.intoArray(out, d + 2 * L);
+    e.intoArray(out, d + 3 * L);
+  }
+
+  private static void single(
+      float[] p, int n, MemorySegment v, long at, int size, float[] out, int d) {
+    FloatVector a = FloatVector.zero(S);
+    long stride = (long) size * Float.BYTES;
+    for (int j = 0; j < n; j++) {
+      FloatVector x = FloatVector.broadcast(S, p[j]);
+      a = x.fma(FloatVector.fromMemorySegment(S, v, at + j * stride, LE), a);
+    }
+    a.intoArray(out, d);
+  }
+
+  private static FloatVector fold(FloatVector a, FloatVector b, IntVector low, IntVector high) {
+    IntVector x = a.reinterpretAsInts();
+    IntVector y = b.reinterpretAsInts();
+    return low.selectFrom(x, y)
+        .reinterpretAsFloats()
+        .add(high.selectFrom(x, y).reinterpretAsFloats());
+  }
+
+  /// Sixteen products at once. Each key has one vector of partial sums; four rounds of exchanges,
+  /// as in [Transpose], add them up so that lane j holds the sum of key j.
+  private static void sixteen(
+      float[] q, int size, MemorySegment k, long at, long stride, float[] out, int to) {
+    FloatVector a0 = FloatVector.zero(S);
+    FloatVector a1 = a0;
+    FloatVector a2 = a0;
+    FloatVector a3 = a0;
+    FloatVector a4 = a0;
+    FloatVector a5 = a0;
+    FloatVector a6 = a0;
+    FloatVector a7 = a0;
+    FloatVector a8 = a0;
+    FloatVector a9 = a0;
+    FloatVector a10 = a0;
+    FloatVector a11 = a0;
+    FloatVector a12 = a0;
+    FloatVector a13 = a0;
+    FloatVector a14 = a0;
+    FloatVector a15 = a0;
+    for (int d = 0; d < size; d += L) {
+      FloatVector x = FloatVector.fromArray(S, q, d);
+      long p = at + (long) d * Float.BYTES;
+      a0 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a0);
+      p += stride;
+      a1 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a1);
+      p += stride;
+      a2 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a2);
+      p += stride;
+      a3 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a3);
+      p += stride;
+      a4 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a4);
+      p += stride;
+      a5 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a5);
+      p += stride;
+      a6 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a6);
+      p += stride;
+      a7 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a7);
+      p += stride;
+      a8 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a8);
+      p += stride;
+      a9 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a9);
+      p += stride;
+      a10 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a10);
+      p += stride;
+      a11 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a11);
+      p += stride;
+      a12 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a12);
+      p += stride;
+      a13 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a13);
+      p += stride;
+      a14 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a14);
+      p += stride;
+      a15 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a15);
+    }
+    a0 = fold(a0, a8, Transpose.LOW8, Transpose.HIGH8);
+    a1 = fold(a1, a9, Transpose.LOW8, Transpose.HIGH8);
+    a2 = fold(a2, a10, Transpose.LOW8, Transpose.HIGH8);
+    a3 = fold(a3, a11, Transpose.LOW8, Transpose.HIGH8);
+    a4 = fold(a4, a12, Transpose.LOW8, Transpose.HIGH8);
+    a5 = fold(a5, a13, Transpose.LOW8, Transpose.HIGH8);
+    a6 = fold(a6, a14, Transpose.LOW8, Transpose.HIGH8);
+    a7 = fold(a7, a15, Transpose.LOW8, Transpose.HIGH8);
+    a0 = fold(a0, a4, Transpose.LOW4, Transpose.HIGH4);
+    a1 = fold(a1, a5, Transpose.LOW4, Transpose.HIGH4);
+    a2 = fold(a2, a6, Transpose.LOW4, Transpose.HIGH4);
+    a3 = fold(a3, a7, Transpose.LOW4, Transpose.HIGH4);
+    a0 = fold(a0, a2, Transpose.LOW2, Transpose.HIGH2);
+    a1 = fold(a1, a3, Transpose.LOW2, Transpose.HIGH2);
+    a0 = fold(a0, a1, Transpose.LOW1, Transpose.HIGH1);
+    a0.intoArray(out, to);
+  }
+}
