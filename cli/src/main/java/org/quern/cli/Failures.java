@@ -58,6 +58,8 @@ final class Failures implements IExecutionExceptionHandler {
               && u.getMessage() != null
               && u.getMessage().startsWith(f.getClass().getName()) ->
           file(f);
+      case UncheckedIOException u when u.getCause() != null && u.getCause().getMessage() != null ->
+          String.valueOf(u.getCause().getMessage());
       case FileSystemException f -> file(f);
       default -> e.getMessage() == null ? e.toString() : e.getMessage();
     };
