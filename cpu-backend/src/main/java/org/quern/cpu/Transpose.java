@@ -46,24 +46,34 @@ final class Transpose {
     return IntVector.fromArray(I, lanes, 0);
   }
 
-  /// Transposes `rows` rows of length `depth`. Columns from `rows` to `step` repeat the last row.
+  /// Transposes `rows` rows of length `depth`. Columns from `rows` to `columns` repeat the last
+  /// row.
   ///
   /// @param x the source
   /// @param from its first element
   /// @param stride of its rows
-  /// @param rows from 1 to 16, at most `step`
+  /// @param rows from 1 to `columns`
+  /// @param columns of the result, at most `step`; at most 16 with 16 lanes
   /// @param depth of the rows
   /// @param out the result, with [#SLACK] elements behind the last one where `step < 16`
   /// @param at its first element
   /// @param step of its rows
   static void run(
-      float[] x, int from, int stride, int rows, int depth, float[] out, int at, int step) {
+      float[] x,
+      int from,
+      int stride,
+      int rows,
+      int columns,
+      int depth,
+      float[] out,
+      int at,
+      int step) {
     int done = 0;
     if (S.length() == BLOCK) {
       done = depth & -BLOCK;
       sixteen(x, from, stride, rows - 1, done, out, at, step);
     }
-    scalar(x, from, stride, rows, done, depth, out, at, Math.min(step, BLOCK), step);
+    scalar(x, from, stride, rows, done, depth, out, at, columns, step);
   }
 
   private static void scalar(
