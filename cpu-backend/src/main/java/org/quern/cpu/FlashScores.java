@@ -37,10 +37,6 @@ final class FlashScores {
 
   private FlashScores() {}
 
-  private static FloatVector larger(FloatVector a, FloatVector b) {
-    return a.blend(b, b.compare(VectorOperators.GT, a));
-  }
-
   /// The largest of the first `n` scores of each row, a multiple of the lanes.
   static void max(float[] s, int n, float[] out) {
     for (int i = 0; i < ROWS; i++) {
@@ -50,25 +46,36 @@ final class FlashScores {
       FloatVector b = a;
       FloatVector c = a;
       FloatVector d = a;
-      for (; j + 4 * L <= n; j += 4 * L) {
-        FloatVector u = FloatVector.fromArray(S, s, at + j);
-        FloatVector v = FloatVector.fromArray(S, s, at + j + L);
-        FloatVector w = FloatVector.fromArray(S, s, at + j + 2 * L);
-        FloatVector x = FloatVector.fromArray(S, s, at + j + 3 * L);
-        a = a.blend(u, u.compare(VectorOperators.GT, a));
-        b = b.blend(v, v.compare(VectorOperators.GT, b));
-        c = c.blend(w, w.compare(VectorOperators.GT, c));
-        d = d.blend(x, x.compare(VectorOperators.GT, d));
+      for (; j + 8 * L <= n; j += 8 * L) {
+        FloatVector u0 = FloatVector.fromArray(S, s, at + j);
+        FloatVector u1 = FloatVector.fromArray(S, s, at + j + L);
+        FloatVector u2 = FloatVector.fromArray(S, s, at + j + 2 * L);
+        FloatVector u3 = FloatVector.fromArray(S, s, at + j + 3 * L);
+        FloatVector u4 = FloatVector.fromArray(S, s, at + j + 4 * L);
+        FloatVector u5 = FloatVector.fromArray(S, s, at + j + 5 * L);
+        FloatVector u6 = FloatVector.fromArray(S, s, at + j + 6 * L);
+        FloatVector u7 = FloatVector.fromArray(S, s, at + j + 7 * L);
+        a = a.blend(u0, u0.compare(VectorOperators.GT, a));
+        b = b.blend(u1, u1.compare(VectorOperators.GT, b));
+        c = c.blend(u2, u2.compare(VectorOperators.GT, c));
+        d = d.blend(u3, u3.compare(VectorOperators.GT, d));
+        a = a.blend(u4, u4.compare(VectorOperators.GT, a));
+        b = b.blend(u5, u5.compare(VectorOperators.GT, b));
+        c = c.blend(u6, u6.compare(VectorOperators.GT, c));
+        d = d.blend(u7, u7.compare(VectorOperators.GT, d));
       }
       for (; j < n; j += L) {
         FloatVector u = FloatVector.fromArray(S, s, at + j);
         a = a.blend(u, u.compare(VectorOperators.GT, a));
       }
-      out[i] = larger(larger(a, b), larger(c, d)).reduceLanes(VectorOperators.MAX);
+      a = a.blend(b, b.compare(VectorOperators.GT, a));
+      c = c.blend(d, d.compare(VectorOperators.GT, c));
+      a = a.blend(c, c.compare(VectorOperators.GT, a));
+      out[i] = a.reduceLanes(VectorOperators.MAX);
     }
   }
 
-  /// {@return `2^-y`, at least 2^-80}
+  /// {@return `2^-y`, at least 2^-80; the loops below have it spelled out, see above}
   static FloatVector power(FloatVector y) {
     FloatVector x =
         y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
@@ -92,6 +99,14 @@ final class FlashScores {
   /// @param first the group's first row in `max` and `sums`
   /// @param sums one vector a row
   static void exponentials(float[] s, int n, float[] max, int first, float[] sums) {
+    FloatVector round = FloatVector.broadcast(S, ROUND);
+    FloatVector p6 = FloatVector.broadcast(S, P6);
+    FloatVector p5 = FloatVector.broadcast(S, P5);
+    FloatVector p4 = FloatVector.broadcast(S, P4);
+    FloatVector p3 = FloatVector.broadcast(S, P3);
+    FloatVector p2 = FloatVector.broadcast(S, P2);
+    FloatVector p1 = FloatVector.broadcast(S, P1);
+    FloatVector one = FloatVector.broadcast(S, 1f);
     for (int i = 0; i < ROWS; i++) {
       int at = i * STRIDE;
       int j = 0;
@@ -99,15 +114,47 @@ final class FlashScores {
       FloatVector a = FloatVector.fromArray(S, sums, (first + i) * L);
       FloatVector b = FloatVector.zero(S);
       for (; j + 2 * L <= n; j += 2 * L) {
-        FloatVector p = power(m.sub(FloatVector.fromArray(S, s, at + j)));
-        FloatVector q = power(m.sub(FloatVector.fromArray(S, s, at + j + L)));
+        FloatVector y = m.sub(FloatVector.fromArray(S, s, at + j));
+        FloatVector w = m.sub(FloatVector.fromArray(S, s, at + j + L));
+
+        FloatVector x0 =
+            y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z0 = round.sub(x0);
+        FloatVector r0 = z0.sub(round).add(x0);
+        FloatVector p = p6.fma(r0, p5).fma(r0, p4).fma(r0, p3).fma(r0, p2).fma(r0, p1).fma(r0, one);
+        p =
+            p.reinterpretAsInts()
+                .add(z0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
+        FloatVector x1 =
+            w.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z1 = round.sub(x1);
+        FloatVector r1 = z1.sub(round).add(x1);
+        FloatVector q = p6.fma(r1, p5).fma(r1, p4).fma(r1, p3).fma(r1, p2).fma(r1, p1).fma(r1, one);
+        q =
+            q.reinterpretAsInts()
+                .add(z1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
         p.intoArray(s, at + j);
         q.intoArray(s, at + j + L);
         a = a.add(p);
         b = b.add(q);
       }
       if (j < n) {
-        FloatVector p = power(m.sub(FloatVector.fromArray(S, s, at + j)));
+        FloatVector y = m.sub(FloatVector.fromArray(S, s, at + j));
+
+        FloatVector x0 =
+            y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z0 = round.sub(x0);
+        FloatVector r0 = z0.sub(round).add(x0);
+        FloatVector p = p6.fma(r0, p5).fma(r0, p4).fma(r0, p3).fma(r0, p2).fma(r0, p1).fma(r0, one);
+        p =
+            p.reinterpretAsInts()
+                .add(z0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
         p.intoArray(s, at + j);
         a = a.add(p);
       }
@@ -124,12 +171,61 @@ final class FlashScores {
   /// @param delta of each row: the sum of the weights times their gradients
   static void gradients(
       float[] s, float[] d, int at, int n, float[] lse, float[] delta, int first, float scale) {
+    FloatVector round = FloatVector.broadcast(S, ROUND);
+    FloatVector p6 = FloatVector.broadcast(S, P6);
+    FloatVector p5 = FloatVector.broadcast(S, P5);
+    FloatVector p4 = FloatVector.broadcast(S, P4);
+    FloatVector p3 = FloatVector.broadcast(S, P3);
+    FloatVector p2 = FloatVector.broadcast(S, P2);
+    FloatVector p1 = FloatVector.broadcast(S, P1);
+    FloatVector one = FloatVector.broadcast(S, 1f);
     for (int i = 0; i < ROWS; i++) {
       int row = at + i * STRIDE;
       FloatVector m = FloatVector.broadcast(S, lse[first + i]);
       FloatVector mean = FloatVector.broadcast(S, delta[first + i]);
-      for (int j = row; j < row + n; j += L) {
-        FloatVector p = power(m.sub(FloatVector.fromArray(S, s, j)));
+      int j = row;
+      for (; j + 2 * L <= row + n; j += 2 * L) {
+        FloatVector y = m.sub(FloatVector.fromArray(S, s, j));
+        FloatVector w = m.sub(FloatVector.fromArray(S, s, j + L));
+
+        FloatVector x0 =
+            y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z0 = round.sub(x0);
+        FloatVector r0 = z0.sub(round).add(x0);
+        FloatVector p = p6.fma(r0, p5).fma(r0, p4).fma(r0, p3).fma(r0, p2).fma(r0, p1).fma(r0, one);
+        p =
+            p.reinterpretAsInts()
+                .add(z0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
+        FloatVector x1 =
+            w.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z1 = round.sub(x1);
+        FloatVector r1 = z1.sub(round).add(x1);
+        FloatVector q = p6.fma(r1, p5).fma(r1, p4).fma(r1, p3).fma(r1, p2).fma(r1, p1).fma(r1, one);
+        q =
+            q.reinterpretAsInts()
+                .add(z1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
+        p.intoArray(s, j);
+        q.intoArray(s, j + L);
+        FloatVector.fromArray(S, d, j).sub(mean).mul(p).mul(scale).intoArray(d, j);
+        FloatVector.fromArray(S, d, j + L).sub(mean).mul(q).mul(scale).intoArray(d, j + L);
+      }
+      if (j < row + n) {
+        FloatVector y = m.sub(FloatVector.fromArray(S, s, j));
+
+        FloatVector x0 =
+            y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z0 = round.sub(x0);
+        FloatVector r0 = z0.sub(round).add(x0);
+        FloatVector p = p6.fma(r0, p5).fma(r0, p4).fma(r0, p3).fma(r0, p2).fma(r0, p1).fma(r0, one);
+        p =
+            p.reinterpretAsInts()
+                .add(z0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
         p.intoArray(s, j);
         FloatVector.fromArray(S, d, j).sub(mean).mul(p).mul(scale).intoArray(d, j);
       }
@@ -149,20 +245,67 @@ final class FlashScores {
       float[] delta,
       int first,
       float scale) {
+    FloatVector round = FloatVector.broadcast(S, ROUND);
+    FloatVector p6 = FloatVector.broadcast(S, P6);
+    FloatVector p5 = FloatVector.broadcast(S, P5);
+    FloatVector p4 = FloatVector.broadcast(S, P4);
+    FloatVector p3 = FloatVector.broadcast(S, P3);
+    FloatVector p2 = FloatVector.broadcast(S, P2);
+    FloatVector p1 = FloatVector.broadcast(S, P1);
+    FloatVector one = FloatVector.broadcast(S, 1f);
     for (int i = 0; i < ROWS; i++) {
       int row = at + i * STRIDE;
+      int factor = i * STRIDE - row;
       FloatVector m = FloatVector.broadcast(S, lse[first + i]);
       FloatVector mean = FloatVector.broadcast(S, delta[first + i]);
-      for (int j = 0; j < n; j += L) {
-        FloatVector p = power(m.sub(FloatVector.fromArray(S, s, row + j)));
-        FloatVector k = FloatVector.fromArray(S, f, i * STRIDE + j);
-        p.mul(k).intoArray(s, row + j);
-        FloatVector.fromArray(S, d, row + j)
-            .mul(k)
-            .sub(mean)
-            .mul(p)
-            .mul(scale)
-            .intoArray(d, row + j);
+      int j = row;
+      for (; j + 2 * L <= row + n; j += 2 * L) {
+        FloatVector y = m.sub(FloatVector.fromArray(S, s, j));
+        FloatVector w = m.sub(FloatVector.fromArray(S, s, j + L));
+        FloatVector f0 = FloatVector.fromArray(S, f, factor + j);
+        FloatVector f1 = FloatVector.fromArray(S, f, factor + j + L);
+
+        FloatVector x0 =
+            y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z0 = round.sub(x0);
+        FloatVector r0 = z0.sub(round).add(x0);
+        FloatVector p = p6.fma(r0, p5).fma(r0, p4).fma(r0, p3).fma(r0, p2).fma(r0, p1).fma(r0, one);
+        p =
+            p.reinterpretAsInts()
+                .add(z0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
+        FloatVector x1 =
+            w.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z1 = round.sub(x1);
+        FloatVector r1 = z1.sub(round).add(x1);
+        FloatVector q = p6.fma(r1, p5).fma(r1, p4).fma(r1, p3).fma(r1, p2).fma(r1, p1).fma(r1, one);
+        q =
+            q.reinterpretAsInts()
+                .add(z1.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
+        p.mul(f0).intoArray(s, j);
+        q.mul(f1).intoArray(s, j + L);
+        FloatVector.fromArray(S, d, j).mul(f0).sub(mean).mul(p).mul(scale).intoArray(d, j);
+        FloatVector.fromArray(S, d, j + L).mul(f1).sub(mean).mul(q).mul(scale).intoArray(d, j + L);
+      }
+      if (j < row + n) {
+        FloatVector y = m.sub(FloatVector.fromArray(S, s, j));
+        FloatVector f0 = FloatVector.fromArray(S, f, factor + j);
+
+        FloatVector x0 =
+            y.reinterpretAsInts().lanewise(VectorOperators.MIN, FAINTEST).reinterpretAsFloats();
+        FloatVector z0 = round.sub(x0);
+        FloatVector r0 = z0.sub(round).add(x0);
+        FloatVector p = p6.fma(r0, p5).fma(r0, p4).fma(r0, p3).fma(r0, p2).fma(r0, p1).fma(r0, one);
+        p =
+            p.reinterpretAsInts()
+                .add(z0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+
+        p.mul(f0).intoArray(s, j);
+        FloatVector.fromArray(S, d, j).mul(f0).sub(mean).mul(p).mul(scale).intoArray(d, j);
       }
     }
   }

@@ -68,7 +68,7 @@ final class Packing {
         } else {
           float[] stage = scratch.floats(STAGE, WIDTH * depth);
           loadRows(stage, a, first, stride, rows, depth);
-          Transpose.run(stage, 0, depth, rows, depth, panel, 0, kernelRows);
+          Transpose.run(stage, 0, depth, rows, kernelRows, depth, panel, 0, kernelRows);
         }
       }
       case T -> {
@@ -155,7 +155,7 @@ final class Packing {
   }
 
   private static void turn(float[] stage, int from, int depth, int rows, float[] out, int at) {
-    Transpose.run(stage, from, depth, rows, depth, out, at, WIDTH);
+    Transpose.run(stage, from, depth, rows, L, depth, out, at, WIDTH);
   }
 
   private static void copyPairs(

@@ -183,14 +183,6 @@ final class RowAttention {
     a.intoArray(out, d);
   }
 
-  private static FloatVector fold(FloatVector a, FloatVector b, IntVector low, IntVector high) {
-    IntVector x = a.reinterpretAsInts();
-    IntVector y = b.reinterpretAsInts();
-    return low.selectFrom(x, y)
-        .reinterpretAsFloats()
-        .add(high.selectFrom(x, y).reinterpretAsFloats());
-  }
-
   /// Sixteen products at once. Each key has one vector of partial sums; four rounds of exchanges,
   /// as in [Transpose], add them up so that lane j holds the sum of key j.
   private static void sixteen(
@@ -212,55 +204,147 @@ final class RowAttention {
     FloatVector a14 = a0;
     FloatVector a15 = a0;
     for (int d = 0; d < size; d += L) {
-      FloatVector x = FloatVector.fromArray(S, q, d);
+      FloatVector z = FloatVector.fromArray(S, q, d);
       long p = at + (long) d * Float.BYTES;
-      a0 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a0);
+      a0 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a0);
       p += stride;
-      a1 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a1);
+      a1 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a1);
       p += stride;
-      a2 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a2);
+      a2 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a2);
       p += stride;
-      a3 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a3);
+      a3 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a3);
       p += stride;
-      a4 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a4);
+      a4 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a4);
       p += stride;
-      a5 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a5);
+      a5 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a5);
       p += stride;
-      a6 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a6);
+      a6 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a6);
       p += stride;
-      a7 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a7);
+      a7 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a7);
       p += stride;
-      a8 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a8);
+      a8 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a8);
       p += stride;
-      a9 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a9);
+      a9 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a9);
       p += stride;
-      a10 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a10);
+      a10 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a10);
       p += stride;
-      a11 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a11);
+      a11 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a11);
       p += stride;
-      a12 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a12);
+      a12 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a12);
       p += stride;
-      a13 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a13);
+      a13 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a13);
       p += stride;
-      a14 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a14);
+      a14 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a14);
       p += stride;
-      a15 = x.fma(FloatVector.fromMemorySegment(S, k, p, LE), a15);
+      a15 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a15);
     }
-    a0 = fold(a0, a8, Transpose.LOW8, Transpose.HIGH8);
-    a1 = fold(a1, a9, Transpose.LOW8, Transpose.HIGH8);
-    a2 = fold(a2, a10, Transpose.LOW8, Transpose.HIGH8);
-    a3 = fold(a3, a11, Transpose.LOW8, Transpose.HIGH8);
-    a4 = fold(a4, a12, Transpose.LOW8, Transpose.HIGH8);
-    a5 = fold(a5, a13, Transpose.LOW8, Transpose.HIGH8);
-    a6 = fold(a6, a14, Transpose.LOW8, Transpose.HIGH8);
-    a7 = fold(a7, a15, Transpose.LOW8, Transpose.HIGH8);
-    a0 = fold(a0, a4, Transpose.LOW4, Transpose.HIGH4);
-    a1 = fold(a1, a5, Transpose.LOW4, Transpose.HIGH4);
-    a2 = fold(a2, a6, Transpose.LOW4, Transpose.HIGH4);
-    a3 = fold(a3, a7, Transpose.LOW4, Transpose.HIGH4);
-    a0 = fold(a0, a2, Transpose.LOW2, Transpose.HIGH2);
-    a1 = fold(a1, a3, Transpose.LOW2, Transpose.HIGH2);
-    a0 = fold(a0, a1, Transpose.LOW1, Transpose.HIGH1);
+    IntVector x;
+    IntVector y;
+    x = a0.reinterpretAsInts();
+    y = a8.reinterpretAsInts();
+    a0 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a1.reinterpretAsInts();
+    y = a9.reinterpretAsInts();
+    a1 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a2.reinterpretAsInts();
+    y = a10.reinterpretAsInts();
+    a2 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a3.reinterpretAsInts();
+    y = a11.reinterpretAsInts();
+    a3 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a4.reinterpretAsInts();
+    y = a12.reinterpretAsInts();
+    a4 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a5.reinterpretAsInts();
+    y = a13.reinterpretAsInts();
+    a5 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a6.reinterpretAsInts();
+    y = a14.reinterpretAsInts();
+    a6 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a7.reinterpretAsInts();
+    y = a15.reinterpretAsInts();
+    a7 =
+        Transpose.LOW8
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH8.selectFrom(x, y).reinterpretAsFloats());
+    x = a0.reinterpretAsInts();
+    y = a4.reinterpretAsInts();
+    a0 =
+        Transpose.LOW4
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH4.selectFrom(x, y).reinterpretAsFloats());
+    x = a1.reinterpretAsInts();
+    y = a5.reinterpretAsInts();
+    a1 =
+        Transpose.LOW4
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH4.selectFrom(x, y).reinterpretAsFloats());
+    x = a2.reinterpretAsInts();
+    y = a6.reinterpretAsInts();
+    a2 =
+        Transpose.LOW4
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH4.selectFrom(x, y).reinterpretAsFloats());
+    x = a3.reinterpretAsInts();
+    y = a7.reinterpretAsInts();
+    a3 =
+        Transpose.LOW4
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH4.selectFrom(x, y).reinterpretAsFloats());
+    x = a0.reinterpretAsInts();
+    y = a2.reinterpretAsInts();
+    a0 =
+        Transpose.LOW2
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH2.selectFrom(x, y).reinterpretAsFloats());
+    x = a1.reinterpretAsInts();
+    y = a3.reinterpretAsInts();
+    a1 =
+        Transpose.LOW2
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH2.selectFrom(x, y).reinterpretAsFloats());
+    x = a0.reinterpretAsInts();
+    y = a1.reinterpretAsInts();
+    a0 =
+        Transpose.LOW1
+            .selectFrom(x, y)
+            .reinterpretAsFloats()
+            .add(Transpose.HIGH1.selectFrom(x, y).reinterpretAsFloats());
     a0.intoArray(out, to);
   }
 }

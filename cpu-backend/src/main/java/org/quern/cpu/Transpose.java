@@ -46,24 +46,34 @@ final class Transpose {
     return IntVector.fromArray(I, lanes, 0);
   }
 
-  /// Transposes `rows` rows of length `depth`. Columns from `rows` to `step` repeat the last row.
+  /// Transposes `rows` rows of length `depth`. Columns from `rows` to `columns` repeat the last
+  /// row.
   ///
   /// @param x the source
   /// @param from its first element
   /// @param stride of its rows
-  /// @param rows from 1 to 16, at most `step`
+  /// @param rows from 1 to `columns`
+  /// @param columns of the result, at most `step`; at most 16 with 16 lanes
   /// @param depth of the rows
   /// @param out the result, with [#SLACK] elements behind the last one where `step < 16`
   /// @param at its first element
   /// @param step of its rows
   static void run(
-      float[] x, int from, int stride, int rows, int depth, float[] out, int at, int step) {
+      float[] x,
+      int from,
+      int stride,
+      int rows,
+      int columns,
+      int depth,
+      float[] out,
+      int at,
+      int step) {
     int done = 0;
     if (S.length() == BLOCK) {
       done = depth & -BLOCK;
       sixteen(x, from, stride, rows - 1, done, out, at, step);
     }
-    scalar(x, from, stride, rows, done, depth, out, at, Math.min(step, BLOCK), step);
+    scalar(x, from, stride, rows, done, depth, out, at, columns, step);
   }
 
   private static void scalar(
@@ -85,16 +95,8 @@ final class Transpose {
     }
   }
 
-  private static IntVector load(float[] x, int at) {
-    return FloatVector.fromArray(S, x, at).reinterpretAsInts();
-  }
-
-  private static void store(IntVector v, float[] out, int at) {
-    v.reinterpretAsFloats().intoArray(out, at);
-  }
-
   /// Rows behind `last` repeat it. Stores ascend, so that each overwrites what the one before wrote
-  /// beyond its columns.
+  /// beyond its columns. No helpers: the JIT stops inlining those in a body of this size.
   private static void sixteen(
       float[] x, int from, int stride, int last, int depth, float[] out, int at, int step) {
     int s1 = from + Math.min(1, last) * stride;
@@ -114,22 +116,22 @@ final class Transpose {
     int s15 = from + Math.min(15, last) * stride;
     for (int k = 0; k < depth; k += BLOCK) {
       IntVector t;
-      IntVector a0 = load(x, from + k);
-      IntVector a1 = load(x, s1 + k);
-      IntVector a2 = load(x, s2 + k);
-      IntVector a3 = load(x, s3 + k);
-      IntVector a4 = load(x, s4 + k);
-      IntVector a5 = load(x, s5 + k);
-      IntVector a6 = load(x, s6 + k);
-      IntVector a7 = load(x, s7 + k);
-      IntVector a8 = load(x, s8 + k);
-      IntVector a9 = load(x, s9 + k);
-      IntVector a10 = load(x, s10 + k);
-      IntVector a11 = load(x, s11 + k);
-      IntVector a12 = load(x, s12 + k);
-      IntVector a13 = load(x, s13 + k);
-      IntVector a14 = load(x, s14 + k);
-      IntVector a15 = load(x, s15 + k);
+      IntVector a0 = FloatVector.fromArray(S, x, from + k).reinterpretAsInts();
+      IntVector a1 = FloatVector.fromArray(S, x, s1 + k).reinterpretAsInts();
+      IntVector a2 = FloatVector.fromArray(S, x, s2 + k).reinterpretAsInts();
+      IntVector a3 = FloatVector.fromArray(S, x, s3 + k).reinterpretAsInts();
+      IntVector a4 = FloatVector.fromArray(S, x, s4 + k).reinterpretAsInts();
+      IntVector a5 = FloatVector.fromArray(S, x, s5 + k).reinterpretAsInts();
+      IntVector a6 = FloatVector.fromArray(S, x, s6 + k).reinterpretAsInts();
+      IntVector a7 = FloatVector.fromArray(S, x, s7 + k).reinterpretAsInts();
+      IntVector a8 = FloatVector.fromArray(S, x, s8 + k).reinterpretAsInts();
+      IntVector a9 = FloatVector.fromArray(S, x, s9 + k).reinterpretAsInts();
+      IntVector a10 = FloatVector.fromArray(S, x, s10 + k).reinterpretAsInts();
+      IntVector a11 = FloatVector.fromArray(S, x, s11 + k).reinterpretAsInts();
+      IntVector a12 = FloatVector.fromArray(S, x, s12 + k).reinterpretAsInts();
+      IntVector a13 = FloatVector.fromArray(S, x, s13 + k).reinterpretAsInts();
+      IntVector a14 = FloatVector.fromArray(S, x, s14 + k).reinterpretAsInts();
+      IntVector a15 = FloatVector.fromArray(S, x, s15 + k).reinterpretAsInts();
       t = LOW8.selectFrom(a0, a8);
       a8 = HIGH8.selectFrom(a0, a8);
       a0 = t;
@@ -227,37 +229,37 @@ final class Transpose {
       a15 = HIGH1.selectFrom(a14, a15);
       a14 = t;
       int to = at + k * step;
-      store(a0, out, to);
+      a0.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a1, out, to);
+      a1.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a2, out, to);
+      a2.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a3, out, to);
+      a3.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a4, out, to);
+      a4.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a5, out, to);
+      a5.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a6, out, to);
+      a6.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a7, out, to);
+      a7.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a8, out, to);
+      a8.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a9, out, to);
+      a9.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a10, out, to);
+      a10.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a11, out, to);
+      a11.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a12, out, to);
+      a12.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a13, out, to);
+      a13.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a14, out, to);
+      a14.reinterpretAsFloats().intoArray(out, to);
       to += step;
-      store(a15, out, to);
+      a15.reinterpretAsFloats().intoArray(out, to);
     }
   }
 }
