@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
@@ -136,6 +137,12 @@ final class TrainCommand extends BaseCommand {
   double validationShare = 0.1;
 
   @Option(
+      names = "--eval-tokens",
+      defaultValue = "200000",
+      description = "Validate on the first so many of them. Default: ${DEFAULT-VALUE}.")
+  int evaluationTokens = 200_000;
+
+  @Option(
       names = "--eval-every",
       paramLabel = "STEPS",
       defaultValue = "100",
@@ -144,6 +151,10 @@ final class TrainCommand extends BaseCommand {
 
   @Override
   public Integer call() {
+    if (evaluationTokens < 2) {
+      throw new IllegalArgumentException(
+          "--eval-tokens must be at least 2, found " + evaluationTokens);
+    }
     if (!storage.real()) {
       throw new IllegalArgumentException("--storage must be f32, bf16 or f16, found " + storage);
     }
@@ -158,7 +169,9 @@ final class TrainCommand extends BaseCommand {
       TextSource text = TextSource.read(data);
       Tokenizer tokenizer = tokenizer(source, text);
       int[] tokens = tokenizer.encode(text.text());
-      TokenSplit split = TokenSplit.of(tokens, validationShare, config.context());
+      TokenSplit whole = TokenSplit.of(tokens, validationShare, config.context());
+      int held = Math.min(whole.validation().length, evaluationTokens);
+      TokenSplit split = new TokenSplit(whole.train(), Arrays.copyOf(whole.validation(), held));
       try (LanguageModel model = model(device, source, tokenizer, config);
           Trainer trainer = new Trainer(model, config, split)) {
         run.prepare(resume, overwrite);
