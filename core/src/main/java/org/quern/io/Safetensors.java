@@ -106,7 +106,7 @@ public final class Safetensors implements AutoCloseable {
       };
     }
 
-    /// {@return the shape; [1] for a scalar}
+    /// {@return the shape; (1) for a scalar}
     ///
     /// @throws FormatException if the tensor has no elements
     public Shape shape() {

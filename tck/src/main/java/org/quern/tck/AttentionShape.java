@@ -68,7 +68,7 @@ record AttentionShape(int batch, int heads, int queries, int keys, List<Integer>
     return causal && near;
   }
 
-  /// {@return scores [B, H, S, T], NaN where the mask hides}
+  /// {@return scores (B, H, S, T), NaN where the mask hides}
   double[] scores(Trial t, Mask mask, double factor) {
     double[] x = t.normals("x", (long) batch * heads * queries * keys);
     for (int n = 0; n < x.length; n++) {
@@ -78,7 +78,7 @@ record AttentionShape(int batch, int heads, int queries, int keys, List<Integer>
     return x;
   }
 
-  /// {@return keys or values [B, H, T, D], huge in rows that no query of their text sees}
+  /// {@return keys or values (B, H, T, D), huge in rows that no query of their text sees}
   Tensor cache(Trial t, String what, Mask mask, int size, double factor) {
     double[] x = t.normals(what, (long) batch * heads * keys * size);
     for (int n = 0; n < x.length; n++) {

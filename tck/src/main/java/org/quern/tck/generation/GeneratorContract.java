@@ -135,6 +135,9 @@ public abstract class GeneratorContract extends BackendTest {
   }
 
   /// 8 threads with 8 sessions over one model give exactly what each gives alone.
+  ///
+  /// @throws InterruptedException if the test is interrupted
+  /// @throws ExecutionException if a thread fails
   @Test
   public void threadsGiveWhatEachGivesAlone() throws InterruptedException, ExecutionException {
     try (InferenceModel inference = InferenceModel.owning(Models.gpt(backend()));

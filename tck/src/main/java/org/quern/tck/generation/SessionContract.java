@@ -171,6 +171,8 @@ public abstract class SessionContract extends BackendTest {
   }
 
   /// Each thread gets the bits that it would get alone.
+  ///
+  /// @throws InterruptedException if the test is interrupted
   @Test
   public void threadsShareAModel() throws InterruptedException {
     try (InferenceModel inference = InferenceModel.owning(Models.gpt(backend()))) {
@@ -278,6 +280,8 @@ public abstract class SessionContract extends BackendTest {
   }
 
   /// Closing a model in use ends the session's next step, and frees everything.
+  ///
+  /// @throws InterruptedException if the test is interrupted
   @Test
   public void closingWaitsForTheStepInFlight() throws InterruptedException {
     InferenceModel inference = InferenceModel.owning(Models.gpt(backend()));
