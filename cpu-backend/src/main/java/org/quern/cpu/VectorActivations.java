@@ -1,7 +1,6 @@
 package org.quern.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import org.quern.core.Activation;
 import org.quern.core.Sink;
 
@@ -33,7 +32,7 @@ final class VectorActivations {
       switch (f) {
         case NONE -> {}
         case RELU -> relu(values, whole);
-        case GELU_TANH -> VectorMath.geluTanh(values, aside, whole);
+        case GELU_TANH -> VectorMath.geluTanh(values, whole);
         case GELU_ERF -> VectorMath.geluErf(values, aside, whole);
       }
       Native.store(y, at + i, values, 0, count);
@@ -50,21 +49,23 @@ final class VectorActivations {
       long at,
       int n,
       Activation f) {
-    float[] slopes = scratch.floats(VALUES, BLOCK);
+    float[] pre = scratch.floats(VALUES, BLOCK);
     float[] aside = scratch.floats(ASIDE, BLOCK);
     float[] gradient = scratch.floats(GRADIENT, BLOCK);
     for (int i = 0; i < n; i += BLOCK) {
       int count = Math.min(BLOCK, n - i);
       int whole = CpuOps.parts(count, L) * L;
-      Native.load(slopes, 0, h, at + i, count);
+      Native.load(pre, 0, h, at + i, count);
       Native.load(gradient, 0, dy, at + i, count);
       switch (f) {
-        case NONE -> Arrays.fill(slopes, 0, count, 1);
-        case RELU -> step(slopes, whole);
-        case GELU_TANH -> VectorMath.geluTanhSlope(slopes, aside, whole);
-        case GELU_ERF -> VectorMath.geluErfSlope(slopes, aside, whole);
+        case NONE -> {}
+        case RELU -> reluBackward(pre, gradient, count);
+        case GELU_TANH -> VectorMath.geluTanhBackward(pre, gradient, whole);
+        case GELU_ERF -> {
+          VectorMath.geluErfSlope(pre, aside, whole);
+          multiply(gradient, pre, count);
+        }
       }
-      multiply(gradient, slopes, count);
       VectorKernels.sink(scratch, dx, mode, at + i, count, gradient);
     }
   }
@@ -77,9 +78,9 @@ final class VectorActivations {
     }
   }
 
-  private static void step(float[] x, int n) {
+  private static void reluBackward(float[] x, float[] g, int n) {
     for (int i = 0; i < n; i++) {
-      x[i] = x[i] > 0 ? 1 : 0;
+      g[i] = x[i] > 0 ? g[i] : 0;
     }
   }
 
