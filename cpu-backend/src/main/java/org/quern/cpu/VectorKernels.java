@@ -45,7 +45,8 @@ final class VectorKernels implements Kernels {
     }
   }
 
-  private static void sink(
+  /// Stores values, or adds them to what is there; then they change.
+  static void sink(
       Scratch scratch, MemorySegment y, Sink.Mode mode, long at, int count, float[] values) {
     if (mode == Sink.Mode.ADD) {
       float[] old = scratch.floats(Slots.OLD, count);
@@ -108,7 +109,7 @@ final class VectorKernels implements Kernels {
       if (bias != null) {
         VectorElements.add(h, first, h, first, bias, bytes(biasAt), count);
       }
-      VectorActivations.apply(y, h, first, count, f);
+      VectorActivations.apply(scratch, y, h, at + (long) row * stride, count, f);
     }
   }
 
@@ -122,13 +123,7 @@ final class VectorKernels implements Kernels {
       long at,
       int count,
       Activation f) {
-    sink(
-        scratch,
-        dx,
-        mode,
-        at,
-        count,
-        (to, shift) -> VectorActivations.backward(to, shift, dy, h, bytes(at), count, f));
+    VectorActivations.backward(scratch, dx, mode, dy, h, at, count, f);
   }
 
   @Override
@@ -265,7 +260,7 @@ final class VectorKernels implements Kernels {
       int count,
       float scale,
       float @Nullable [] factors) {
-    return VectorSoftmax.softmax(lanes(scratch), y, x, bytes(at), count, scale, factors);
+    return VectorSoftmax.softmax(scratch, y, x, at, count, scale, factors);
   }
 
   @Override
@@ -280,18 +275,8 @@ final class VectorKernels implements Kernels {
       float scale,
       float lse,
       float @Nullable [] factors) {
-    float[] lanes = lanes(scratch);
-    float[] p = scratch.floats(FIRST, count);
-    float[] dp = scratch.floats(SECOND, count);
-    sink(
-        scratch,
-        dx,
-        mode,
-        at,
-        count,
-        (to, shift) ->
-            VectorSoftmax.softmaxBackward(
-                lanes, p, dp, to, shift, dy, x, bytes(at), count, scale, lse, factors));
+    float[] result = VectorSoftmax.softmaxBackward(scratch, dy, x, at, count, scale, lse, factors);
+    sink(scratch, dx, mode, at, count, result);
   }
 
   @Override
@@ -303,7 +288,7 @@ final class VectorKernels implements Kernels {
       int width,
       int target,
       float scale) {
-    return VectorSoftmax.crossEntropy(lanes(scratch), dx, x, bytes(at), width, target, scale);
+    return VectorSoftmax.crossEntropy(scratch, dx, x, at, width, target, scale);
   }
 
   @Override

@@ -197,7 +197,7 @@ final class VectorOps extends CpuOps {
             floatsOrNull(bias),
             after ? floats(y) : null,
             f);
-    if (w.buffer() instanceof PanelBuffer prepared) {
+    if (w.buffer() instanceof PanelBuffer prepared && prepared.holds(w)) {
       MemorySegment memory = prepared.panels().segment();
       multiply(g, new Gemm.Panels(memory, 0, g.n(), 0, g.k()));
     } else if (g.m() <= THIN) {

@@ -135,6 +135,12 @@ class CpuBackendTest {
       Tensor p = backend.prepare(w, scope);
       assertEquals(w.shape(), p.shape());
       assertArrayEquals(values, backend.floats(p));
+      Tensor x = scope.floats(1, 5);
+      backend.upload(x, 0f, 0, 0, 0, 1);
+      Tensor y = scope.floats(1, 1);
+      // A part of it is no longer what was packed.
+      backend.ops().linear(y, y, x, p.slice(1, 2), null, Activation.NONE);
+      assertEquals(9, backend.floats(y)[0]);
     }
   }
 
