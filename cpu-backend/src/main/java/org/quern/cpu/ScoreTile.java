@@ -31,7 +31,7 @@ final class ScoreTile {
     if (PackedTile.ROWS == 12) {
       twelveRows(depth, a, from, b, out, at, stride);
     } else {
-      sixRows(depth, a, from, b, out, at, stride);
+      fourRows(depth, a, from, b, out, at, stride);
     }
   }
 
@@ -41,7 +41,7 @@ final class ScoreTile {
     if (PackedTile.ROWS == 12) {
       twelveColumns(depth, a, from, b, out, at, stride);
     } else {
-      sixColumns(depth, a, from, b, out, at, stride);
+      fourColumns(depth, a, from, b, out, at, stride);
     }
   }
 
@@ -257,8 +257,8 @@ final class ScoreTile {
     c11b.intoArray(out, to + L);
   }
 
-  /// 6 rows of scores.
-  private static void sixRows(
+  /// 4 rows of scores.
+  private static void fourRows(
       int depth, float[] a, int from, MemorySegment b, float[] out, int at, int stride) {
     FloatVector c0a = FloatVector.fromArray(S, out, at);
     FloatVector c0b = FloatVector.fromArray(S, out, at + L);
@@ -268,10 +268,6 @@ final class ScoreTile {
     FloatVector c2b = FloatVector.fromArray(S, out, at + 2 * stride + L);
     FloatVector c3a = FloatVector.fromArray(S, out, at + 3 * stride);
     FloatVector c3b = FloatVector.fromArray(S, out, at + 3 * stride + L);
-    FloatVector c4a = FloatVector.fromArray(S, out, at + 4 * stride);
-    FloatVector c4b = FloatVector.fromArray(S, out, at + 4 * stride + L);
-    FloatVector c5a = FloatVector.fromArray(S, out, at + 5 * stride);
-    FloatVector c5b = FloatVector.fromArray(S, out, at + 5 * stride + L);
     for (int k = 0; k < depth; k++) {
       long row = (long) k * ROW;
       FloatVector b0 = FloatVector.fromMemorySegment(S, b, row, LE);
@@ -288,12 +284,6 @@ final class ScoreTile {
       x = FloatVector.broadcast(S, a[from + k + 3 * STRIDE]);
       c3a = x.fma(b0, c3a);
       c3b = x.fma(b1, c3b);
-      x = FloatVector.broadcast(S, a[from + k + 4 * STRIDE]);
-      c4a = x.fma(b0, c4a);
-      c4b = x.fma(b1, c4b);
-      x = FloatVector.broadcast(S, a[from + k + 5 * STRIDE]);
-      c5a = x.fma(b0, c5a);
-      c5b = x.fma(b1, c5b);
     }
     int to = at;
     c0a.intoArray(out, to);
@@ -307,16 +297,10 @@ final class ScoreTile {
     to += stride;
     c3a.intoArray(out, to);
     c3b.intoArray(out, to + L);
-    to += stride;
-    c4a.intoArray(out, to);
-    c4b.intoArray(out, to + L);
-    to += stride;
-    c5a.intoArray(out, to);
-    c5b.intoArray(out, to + L);
   }
 
-  /// 6 columns of scores.
-  private static void sixColumns(
+  /// 4 columns of scores.
+  private static void fourColumns(
       int depth, float[] a, int from, MemorySegment b, float[] out, int at, int stride) {
     FloatVector c0a = FloatVector.fromArray(S, out, at);
     FloatVector c0b = FloatVector.fromArray(S, out, at + L);
@@ -326,10 +310,6 @@ final class ScoreTile {
     FloatVector c2b = FloatVector.fromArray(S, out, at + 2 * stride + L);
     FloatVector c3a = FloatVector.fromArray(S, out, at + 3 * stride);
     FloatVector c3b = FloatVector.fromArray(S, out, at + 3 * stride + L);
-    FloatVector c4a = FloatVector.fromArray(S, out, at + 4 * stride);
-    FloatVector c4b = FloatVector.fromArray(S, out, at + 4 * stride + L);
-    FloatVector c5a = FloatVector.fromArray(S, out, at + 5 * stride);
-    FloatVector c5b = FloatVector.fromArray(S, out, at + 5 * stride + L);
     for (int k = 0; k < depth; k++) {
       long row = (long) k * ROW;
       FloatVector b0 = FloatVector.fromMemorySegment(S, b, row, LE);
@@ -346,12 +326,6 @@ final class ScoreTile {
       x = FloatVector.broadcast(S, a[from + k * STRIDE + 3]);
       c3a = x.fma(b0, c3a);
       c3b = x.fma(b1, c3b);
-      x = FloatVector.broadcast(S, a[from + k * STRIDE + 4]);
-      c4a = x.fma(b0, c4a);
-      c4b = x.fma(b1, c4b);
-      x = FloatVector.broadcast(S, a[from + k * STRIDE + 5]);
-      c5a = x.fma(b0, c5a);
-      c5b = x.fma(b1, c5b);
     }
     int to = at;
     c0a.intoArray(out, to);
@@ -365,11 +339,5 @@ final class ScoreTile {
     to += stride;
     c3a.intoArray(out, to);
     c3b.intoArray(out, to + L);
-    to += stride;
-    c4a.intoArray(out, to);
-    c4b.intoArray(out, to + L);
-    to += stride;
-    c5a.intoArray(out, to);
-    c5b.intoArray(out, to + L);
   }
 }

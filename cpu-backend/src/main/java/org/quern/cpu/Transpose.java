@@ -6,19 +6,18 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// Transposes between arrays: `out[at + k step + i] = x[from + i stride + k]`.
 ///
-/// With 16 lanes, a 16 x 16 block is turned in registers by four rounds of pairwise exchanges, each
+/// With 16 or 8 lanes, a square block is turned in registers by rounds of pairwise exchanges, each
 /// a two-vector permutation; only arrays take part, since a body full of segment accesses can stay
 /// in the JIT's first tier for good.
 final class Transpose {
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
-  private static final int BLOCK = 16;
 
   /// Elements behind the last one of `out` that may be overwritten.
-  static final int SLACK = BLOCK;
+  static final int SLACK = 16;
 
   // Which lanes of two vectors a and b go to the new a (LOW) and the new b (HIGH), by distance.
-  // Meant for 16 lanes.
+  // A distance must be less than the number of lanes.
   static final IntVector LOW8 = exchange(8, 0);
   static final IntVector HIGH8 = exchange(8, 1);
   static final IntVector LOW4 = exchange(4, 0);
@@ -53,7 +52,7 @@ final class Transpose {
   /// @param from its first element
   /// @param stride of its rows
   /// @param rows from 1 to `columns`
-  /// @param columns of the result, at most `step`; at most 16 with 16 lanes
+  /// @param columns of the result, at most `step` and the lanes, if those are 16 or 8
   /// @param depth of the rows
   /// @param out the result, with [#SLACK] elements behind the last one where `step < 16`
   /// @param at its first element
@@ -69,9 +68,12 @@ final class Transpose {
       int at,
       int step) {
     int done = 0;
-    if (S.length() == BLOCK) {
-      done = depth & -BLOCK;
+    if (S.length() == 16) {
+      done = depth & -16;
       sixteen(x, from, stride, rows - 1, done, out, at, step);
+    } else if (S.length() == 8) {
+      done = depth & -8;
+      eight(x, from, stride, rows - 1, done, out, at, step);
     }
     scalar(x, from, stride, rows, done, depth, out, at, columns, step);
   }
@@ -114,7 +116,7 @@ final class Transpose {
     int s13 = from + Math.min(13, last) * stride;
     int s14 = from + Math.min(14, last) * stride;
     int s15 = from + Math.min(15, last) * stride;
-    for (int k = 0; k < depth; k += BLOCK) {
+    for (int k = 0; k < depth; k += 16) {
       IntVector t;
       IntVector a0 = FloatVector.fromArray(S, x, from + k).reinterpretAsInts();
       IntVector a1 = FloatVector.fromArray(S, x, s1 + k).reinterpretAsInts();
@@ -260,6 +262,81 @@ final class Transpose {
       a14.reinterpretAsFloats().intoArray(out, to);
       to += step;
       a15.reinterpretAsFloats().intoArray(out, to);
+    }
+  }
+
+  /// The same with 8 lanes.
+  private static void eight(
+      float[] x, int from, int stride, int last, int depth, float[] out, int at, int step) {
+    int s1 = from + Math.min(1, last) * stride;
+    int s2 = from + Math.min(2, last) * stride;
+    int s3 = from + Math.min(3, last) * stride;
+    int s4 = from + Math.min(4, last) * stride;
+    int s5 = from + Math.min(5, last) * stride;
+    int s6 = from + Math.min(6, last) * stride;
+    int s7 = from + Math.min(7, last) * stride;
+    for (int k = 0; k < depth; k += 8) {
+      IntVector t;
+      IntVector a0 = FloatVector.fromArray(S, x, from + k).reinterpretAsInts();
+      IntVector a1 = FloatVector.fromArray(S, x, s1 + k).reinterpretAsInts();
+      IntVector a2 = FloatVector.fromArray(S, x, s2 + k).reinterpretAsInts();
+      IntVector a3 = FloatVector.fromArray(S, x, s3 + k).reinterpretAsInts();
+      IntVector a4 = FloatVector.fromArray(S, x, s4 + k).reinterpretAsInts();
+      IntVector a5 = FloatVector.fromArray(S, x, s5 + k).reinterpretAsInts();
+      IntVector a6 = FloatVector.fromArray(S, x, s6 + k).reinterpretAsInts();
+      IntVector a7 = FloatVector.fromArray(S, x, s7 + k).reinterpretAsInts();
+      t = LOW4.selectFrom(a0, a4);
+      a4 = HIGH4.selectFrom(a0, a4);
+      a0 = t;
+      t = LOW4.selectFrom(a1, a5);
+      a5 = HIGH4.selectFrom(a1, a5);
+      a1 = t;
+      t = LOW4.selectFrom(a2, a6);
+      a6 = HIGH4.selectFrom(a2, a6);
+      a2 = t;
+      t = LOW4.selectFrom(a3, a7);
+      a7 = HIGH4.selectFrom(a3, a7);
+      a3 = t;
+      t = LOW2.selectFrom(a0, a2);
+      a2 = HIGH2.selectFrom(a0, a2);
+      a0 = t;
+      t = LOW2.selectFrom(a1, a3);
+      a3 = HIGH2.selectFrom(a1, a3);
+      a1 = t;
+      t = LOW2.selectFrom(a4, a6);
+      a6 = HIGH2.selectFrom(a4, a6);
+      a4 = t;
+      t = LOW2.selectFrom(a5, a7);
+      a7 = HIGH2.selectFrom(a5, a7);
+      a5 = t;
+      t = LOW1.selectFrom(a0, a1);
+      a1 = HIGH1.selectFrom(a0, a1);
+      a0 = t;
+      t = LOW1.selectFrom(a2, a3);
+      a3 = HIGH1.selectFrom(a2, a3);
+      a2 = t;
+      t = LOW1.selectFrom(a4, a5);
+      a5 = HIGH1.selectFrom(a4, a5);
+      a4 = t;
+      t = LOW1.selectFrom(a6, a7);
+      a7 = HIGH1.selectFrom(a6, a7);
+      a6 = t;
+      int to = at + k * step;
+      a0.reinterpretAsFloats().intoArray(out, to);
+      to += step;
+      a1.reinterpretAsFloats().intoArray(out, to);
+      to += step;
+      a2.reinterpretAsFloats().intoArray(out, to);
+      to += step;
+      a3.reinterpretAsFloats().intoArray(out, to);
+      to += step;
+      a4.reinterpretAsFloats().intoArray(out, to);
+      to += step;
+      a5.reinterpretAsFloats().intoArray(out, to);
+      to += step;
+      a6.reinterpretAsFloats().intoArray(out, to);
+      to += step;
+      a7.reinterpretAsFloats().intoArray(out, to);
     }
   }
 }
