@@ -38,12 +38,12 @@ record FlashHead(int queries, int keys, int size, long index, int position, Atte
     return CpuOps.parts(size, WIDTH) * WIDTH;
   }
 
-  /// Where the head's queries start in a tensor [B, H, S, D].
+  /// Where the head's queries start in a tensor (B, H, S, D).
   long queryAt() {
     return index * queries * size;
   }
 
-  /// Where the head's keys start in a tensor [B, H, T, D].
+  /// Where the head's keys start in a tensor (B, H, T, D).
   long keyAt() {
     return index * keys * size;
   }

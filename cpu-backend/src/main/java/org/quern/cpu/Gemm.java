@@ -26,8 +26,8 @@ import org.quern.core.Trans;
 /// @param aAt where its matrix starts
 /// @param trans whether it is transposed
 /// @param alpha the factor
-/// @param bias [N] to add, with SET and a factor of 1, or null
-/// @param y [M, N], what the activation makes of c, or null for none
+/// @param bias (N) to add, with SET and a factor of 1, or null
+/// @param y (M, N), what the activation makes of c, or null for none
 /// @param f the activation
 record Gemm(
     int m,

@@ -10,7 +10,7 @@ final class PanelBuffer extends CpuBuffer {
 
   /// Pairs a weight with its panels.
   ///
-  /// @param weight [O, C]
+  /// @param weight (O, C)
   /// @param panels the memory, from its start on
   PanelBuffer(Tensor weight, CpuBuffer panels) {
     super(CpuBuffer.of(weight));

@@ -26,7 +26,7 @@ final class RowDots {
   /// `c = alpha a b^T (+ bias)` for few rows of a.
   ///
   /// @param g the product; its y and f are not looked at
-  /// @param b [N, K]
+  /// @param b (N, K)
   /// @param bAt where it starts
   static void product(WorkerPool pool, Gemm g, MemorySegment b, long bAt) {
     // Enough rows of b that four streams, a quarter apart, keep the prefetchers busy.

@@ -25,7 +25,7 @@ final class TileMerge {
   /// @param stride of c's rows
   /// @param rows how many
   /// @param columns how many
-  /// @param bias [N], or null
+  /// @param bias (N), or null
   /// @param column the tile's first column, for the bias
   static void set(
       float[] tile,
