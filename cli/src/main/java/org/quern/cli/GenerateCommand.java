@@ -167,13 +167,22 @@ final class GenerateCommand extends BaseCommand {
                 () ->
                     new IllegalArgumentException(
                         model.name() + " has no tokenizer: give ids, --ids \"1 2 3\""));
-    int[] start =
-        tokenizer.endOfText().isPresent()
-            ? new int[] {tokenizer.endOfText().getAsInt()}
-            : tokenizer.encode("\n");
+    int[] start = start(tokenizer);
     Generation g = text.generator().generateIds(start, options, printing(text, interrupts));
     finish(out);
     return g;
+  }
+
+  /// {@return what stands before a text: the end of another, a new line, or the first token}
+  private static int[] start(Tokenizer tokenizer) {
+    if (tokenizer.endOfText().isPresent()) {
+      return new int[] {tokenizer.endOfText().getAsInt()};
+    }
+    try {
+      return tokenizer.encode("\n");
+    } catch (IllegalArgumentException e) { // a character that this tokenizer lacks
+      return new int[] {0};
+    }
   }
 
   private void finish(PrintWriter out) {
