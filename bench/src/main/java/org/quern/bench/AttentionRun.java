@@ -82,12 +82,28 @@ public record AttentionRun(
     return table;
   }
 
-  private RunResult measure(String place, int length, String implementation) {
+  private RunResult measure(String place, int length, String implementation) throws IOException {
+    // What the measured process prints goes to a file, not between the lines of the caller.
+    Path log =
+        out == null
+            ? Files.createTempFile("quern-bench", ".log")
+            : out.resolve("attention-%s-%s-%d.log".formatted(place, implementation, length));
+    try {
+      return measure(place, length, implementation, log);
+    } finally {
+      if (out == null) {
+        Files.deleteIfExists(log);
+      }
+    }
+  }
+
+  private RunResult measure(String place, int length, String implementation, Path log) {
     ChainedOptionsBuilder options =
         new OptionsBuilder()
             .include(AttentionBenchmark.class.getName())
             .shouldFailOnError(true)
-            .verbosity(VerboseMode.SILENT)
+            .verbosity(VerboseMode.NORMAL)
+            .output(log.toString())
             .param("backend", place)
             .param("context", Integer.toString(length))
             .param("implementation", implementation);

@@ -13,7 +13,9 @@ import org.jspecify.annotations.Nullable;
 /// - A [Sink] says whether a result replaces or is added. Plain outputs replace, and their old
 ///   contents are never read.
 /// - Outputs do not overlap inputs unless the operation says so.
-/// - Storage may be any real [DType]; arithmetic and statistics (log-sum-exp, mean, rstd) are f32.
+/// - Storage is F32. A backend may take BF16 and F16 too, and refuses them with an
+///   `IllegalArgumentException` where it does not; [#copy] and [#convert] take every real storage.
+///   Arithmetic and statistics (log-sum-exp, mean, rstd) are f32.
 /// - Results do not depend on the number of threads, and the same call gives the same bits twice.
 /// - Operations may run asynchronously, in the order of the calls.
 ///
