@@ -88,7 +88,7 @@ public final class Backends {
     return switch (found.availability()) {
       case Availability.Missing m ->
           throw new IllegalArgumentException(
-              "backend '%s' cannot run here: %s. %s".formatted(name, m.reason(), m.remedy()));
+              "backend '%s' cannot run here: %s; %s".formatted(name, m.reason(), m.remedy()));
       case Availability.Ready ready -> {
         if (index >= ready.devices().size()) {
           throw new IllegalArgumentException(
