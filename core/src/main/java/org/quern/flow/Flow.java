@@ -1,5 +1,6 @@
 package org.quern.flow;
 
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -67,6 +68,21 @@ public class Flow {
   /// @param out the result
   /// @param rule takes the gradient of `out`
   void onBackward(Tensor out, Consumer<Tensor> rule) {}
+
+  /// Keeps the rule of an operation with several results; it runs when a gradient of any of them
+  /// arrived.
+  ///
+  /// @param outs the results
+  /// @param rule takes their gradients from [#arrived]
+  void onBackward(List<Tensor> outs, Runnable rule) {}
+
+  /// {@return the gradient of a result in its rule; zeros where none arrived}
+  ///
+  /// @param out a result
+  /// @throws IllegalStateException in inference
+  Tensor arrived(Tensor out) {
+    throw new IllegalStateException("gradients exist on a Tape only");
+  }
 
   /// {@return where the gradient of a tensor lands}
   ///
@@ -326,7 +342,8 @@ public class Flow {
     ops.splitHeads(q, k, v, qkv, positions);
     if (cacheK == null) {
       onBackward(
-          q, dq -> ops.splitHeadsBackward(grad(qkv), dq, grad(k).tensor(), grad(v).tensor()));
+          List.of(q, k, v),
+          () -> ops.splitHeadsBackward(grad(qkv), arrived(q), arrived(k), arrived(v)));
     }
     return new Heads(q, k, v);
   }

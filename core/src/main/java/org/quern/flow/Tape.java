@@ -31,7 +31,7 @@ public final class Tape extends Flow {
   private long dropouts;
   private boolean forgetting;
 
-  private record Step(Tensor out, Consumer<Tensor> rule, List<Tensor> made) {}
+  private record Step(List<Tensor> outs, Runnable rule, List<Tensor> made) {}
 
   /// Whether blocks are computed a second time in the backward.
   public enum Recompute {
@@ -76,10 +76,26 @@ public final class Tape extends Flow {
 
   @Override
   void onBackward(Tensor out, Consumer<Tensor> rule) {
+    onBackward(List.of(out), () -> rule.accept(arrived(out)));
+  }
+
+  @Override
+  void onBackward(List<Tensor> outs, Runnable rule) {
     if (!forgetting) {
-      steps.add(new Step(out, rule, made));
+      steps.add(new Step(outs, rule, made));
       made = new ArrayList<>();
     }
+  }
+
+  @Override
+  Tensor arrived(Tensor out) {
+    Tensor g = grads.get(Place.of(out));
+    if (g == null) {
+      g = scope().allocate(DType.F32, out.shape());
+      ops().fill(g, 0);
+      grads.put(Place.of(out), g);
+    }
+    return g.view(out.shape());
   }
 
   @Override
@@ -196,9 +212,8 @@ public final class Tape extends Flow {
   private void backTo(int mark) {
     while (steps.size() > mark) {
       Step step = steps.removeLast();
-      Tensor dy = grads.get(Place.of(step.out()));
-      if (dy != null) {
-        step.rule().accept(dy.view(step.out().shape()));
+      if (step.outs().stream().anyMatch(out -> grads.containsKey(Place.of(out)))) {
+        step.rule().run();
       }
       step.made().forEach(this::forget);
     }

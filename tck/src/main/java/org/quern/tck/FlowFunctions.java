@@ -145,6 +145,12 @@ final class FlowFunctions {
               return f.add(f.add(h.q(), h.k()), f.add(h.k(), h.v()));
             },
             s(2, 3, 45)));
+    out.add(
+        of(
+            "splitHeads values only",
+            s(2, 3, 3, 5),
+            (f, x, t) -> f.splitHeads(x.get(0), 3, null, null, zeros(t, 2)).v(),
+            s(2, 3, 45)));
     out.add(of("mergeHeads", s(2, 3, 20), (f, x, t) -> f.mergeHeads(x.get(0)), s(2, 4, 3, 5)));
   }
 
