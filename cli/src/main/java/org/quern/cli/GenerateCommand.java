@@ -113,18 +113,12 @@ final class GenerateCommand extends BaseCommand {
     try (ModelFolder files = model.open();
         TextModel text = TextModel.load(files, settings());
         Interrupts interrupts = new Interrupts()) {
-      for (String prompt : prompts) {
-        checkLength(text.generator().encode(prompt).length, text);
-      }
-      List<Generation> results;
-      if (ids != null) {
-        checkLength(Ids.parse(ids).length, text);
-        results = List.of(fromIds(text, Ids.parse(ids), options, interrupts));
-      } else if (prompts.size() > 1) {
-        results = batch(text, options, interrupts);
-      } else {
-        results = List.of(fromText(text, options, interrupts));
-      }
+      List<int[]> starts = starts(text);
+      starts.forEach(start -> checkLength(start.length, text));
+      List<Generation> results =
+          starts.size() > 1
+              ? batch(text, starts, options, interrupts)
+              : List.of(single(text, starts.getFirst(), options, interrupts));
       boolean cancelled = results.stream().anyMatch(r -> r.reason() == FinishReason.CANCELLED);
       return cancelled ? Failures.INTERRUPTED : 0;
     }
@@ -150,16 +144,13 @@ final class GenerateCommand extends BaseCommand {
         logprobs ? LogProbabilities.YES : LogProbabilities.NO);
   }
 
-  private Generation fromText(TextModel text, GenerationOptions options, Interrupts interrupts) {
-    PrintWriter out = out();
+  /// {@return the tokens to go on from, one array a text}
+  private List<int[]> starts(TextModel text) {
+    if (ids != null) {
+      return List.of(Ids.parse(ids));
+    }
     if (!prompts.isEmpty()) {
-      if (!logprobs) {
-        out.print(prompts.getFirst());
-        out.flush();
-      }
-      Generation g = text.generate(prompts.getFirst(), options, printing(text, interrupts));
-      finish(out);
-      return g;
+      return prompts.stream().map(text.generator()::encode).toList();
     }
     Tokenizer tokenizer =
         text.tokenizer()
@@ -167,10 +158,7 @@ final class GenerateCommand extends BaseCommand {
                 () ->
                     new IllegalArgumentException(
                         model.name() + " has no tokenizer: give ids, --ids \"1 2 3\""));
-    int[] start = start(tokenizer);
-    Generation g = text.generator().generateIds(start, options, printing(text, interrupts));
-    finish(out);
-    return g;
+    return List.of(start(tokenizer));
   }
 
   /// {@return what stands before a text: the end of another, a new line, or the first token}
@@ -185,66 +173,64 @@ final class GenerateCommand extends BaseCommand {
     }
   }
 
-  private void finish(PrintWriter out) {
-    if (!logprobs) {
-      out.println();
-    }
-    out.flush();
-  }
-
-  private TokenListener printing(TextModel text, Interrupts interrupts) {
-    PrintWriter out = out();
-    return event -> {
-      if (logprobs) {
-        String token = text.tokenizer().map(t -> Text.visible(t.decode(event.id()))).orElse("");
-        out.printf(Locale.ROOT, "%6d %9.4f  %s%n", event.id(), event.logProbability(), token);
-        out.flush();
-      } else if (!event.text().isEmpty()) {
-        out.print(event.text());
-        out.flush();
-      }
-      return interrupts.requested() ? TokenListener.Next.STOP : TokenListener.Next.CONTINUE;
-    };
-  }
-
-  private Generation fromIds(
+  /// Prints a text as it grows.
+  private Generation single(
       TextModel text, int[] start, GenerationOptions options, Interrupts interrupts) {
     PrintWriter out = out();
-    out.print(Ids.print(Ids.list(start)));
+    boolean lines = logprobs && ids == null;
+    if (ids != null) {
+      out.print(Ids.print(Ids.list(start)));
+    } else if (!lines && !prompts.isEmpty()) {
+      out.print(prompts.getFirst());
+    }
     out.flush();
     TokenListener listener =
         event -> {
-          out.print(" " + event.id());
+          if (ids != null) {
+            out.print(" " + event.id());
+          } else if (lines) {
+            String token = Text.visible(Text.of(text.tokenizer(), event.id()));
+            out.printf(Locale.ROOT, "%6d %9.4f  %s%n", event.id(), event.logProbability(), token);
+          } else {
+            out.print(event.text());
+          }
           out.flush();
-          return interrupts.requested() ? TokenListener.Next.STOP : TokenListener.Next.CONTINUE;
+          return next(interrupts);
         };
     Generation g = text.generator().generateIds(start, options, listener);
-    out.println();
+    if (!lines) {
+      out.println();
+    }
     out.flush();
     return g;
   }
 
-  private List<Generation> batch(TextModel text, GenerationOptions options, Interrupts interrupts) {
-    Generator generator = text.generator();
+  /// Prints texts when all are done.
+  private List<Generation> batch(
+      TextModel text, List<int[]> starts, GenerationOptions options, Interrupts interrupts) {
+    List<Generator.Request> requests =
+        starts.stream().map(start -> new Generator.Request(Ids.list(start), options)).toList();
     List<Generation> results;
     try (Progress bar =
-        Progress.open("generate", "tokens", 0, (long) prompts.size() * maxTokens, err())) {
+        Progress.open("generate", "tokens", 0, (long) starts.size() * maxTokens, err())) {
       long[] done = {0};
       results =
-          generator.generateAll(
-              prompts,
-              options,
-              event -> {
-                bar.to(++done[0]);
-                return interrupts.requested()
-                    ? TokenListener.Next.STOP
-                    : TokenListener.Next.CONTINUE;
-              });
+          text.generator()
+              .generateAll(
+                  requests,
+                  event -> {
+                    bar.to(++done[0]);
+                    return next(interrupts);
+                  });
     }
     for (int i = 0; i < results.size(); i++) {
       out().printf("--- %d ---%n%s%s%n", i + 1, prompts.get(i), results.get(i).text());
     }
     out().flush();
     return results;
+  }
+
+  private static TokenListener.Next next(Interrupts interrupts) {
+    return interrupts.requested() ? TokenListener.Next.STOP : TokenListener.Next.CONTINUE;
   }
 }

@@ -77,10 +77,6 @@ final class NextCommand extends BaseCommand {
     }
   }
 
-  private static String textOf(Optional<Tokenizer> tokenizer, int id) {
-    return tokenizer.filter(t -> id < t.vocabulary()).map(t -> t.decode(id)).orElse("");
-  }
-
   private void writeTable(TextModel loaded, int[] tokens) {
     PrintWriter out = out();
     eachPosition(
@@ -90,7 +86,7 @@ final class NextCommand extends BaseCommand {
           if (everyPosition) {
             out.printf(
                 "behind %s (position %d, id %d)%n",
-                Text.visible(textOf(loaded.tokenizer(), tokens[position])),
+                Text.visible(Text.of(loaded.tokenizer(), tokens[position])),
                 position,
                 tokens[position]);
           }
@@ -101,7 +97,7 @@ final class NextCommand extends BaseCommand {
                 100 * Math.exp(c.logProbability()),
                 c.logit(),
                 c.id(),
-                Text.visible(textOf(loaded.tokenizer(), c.id())));
+                Text.visible(Text.of(loaded.tokenizer(), c.id())));
           }
           out.flush();
         });
@@ -142,7 +138,7 @@ final class NextCommand extends BaseCommand {
     for (Logits.Candidate c : Logits.top(scores, top)) {
       g.writeStartObject();
       g.writeNumberField("id", c.id());
-      g.writeStringField("text", textOf(tokenizer, c.id()));
+      g.writeStringField("text", Text.of(tokenizer, c.id()));
       g.writeNumberField("logit", c.logit());
       g.writeNumberField("logprob", c.logProbability());
       g.writeEndObject();
