@@ -78,11 +78,6 @@ public final class Bigram implements LanguageModel {
   }
 
   @Override
-  public double trainingFlopsPerToken() {
-    return 5.0 * vocabulary; // softmax and its gradient
-  }
-
-  @Override
   public void close() {
     scope.close();
   }

@@ -134,16 +134,6 @@ public final class Gpt implements LanguageModel {
     return out;
   }
 
-  /// {@inheritDoc}
-  ///
-  /// Six a matrix weight, and twelve times width times half the context a layer for attention,
-  /// causal halves counted.
-  @Override
-  public double trainingFlopsPerToken() {
-    double matrices = linearWeights().stream().mapToDouble(w -> w.shape().elements()).sum();
-    return 6 * matrices + 6.0 * config.layers() * config.width() * config.context();
-  }
-
   @Override
   public void close() {
     scope.close();

@@ -46,9 +46,6 @@ public interface LanguageModel extends AutoCloseable {
   /// @param capacity how many tokens of each
   KvCache newCache(Scope scope, int batch, int capacity);
 
-  /// {@return floating-point operations of a training step, forward and backward, for one token}
-  double trainingFlopsPerToken();
-
   /// Frees the parameters. Closing twice is harmless.
   @Override
   void close();
