@@ -1,6 +1,7 @@
 package org.quern.core;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// One device with one in-order queue. Thread-safe: several threads may call, each with scopes of
 /// its own. Everything but [#download] and [#sync] may be asynchronous.
@@ -47,6 +48,14 @@ public interface Backend extends AutoCloseable {
   /// @param owner takes the memory
   default Tensor prepare(Tensor weight, Scope owner) {
     return weight;
+  }
+
+  /// Waits for all work, and tells how long each kernel took since the backend was opened: with
+  /// `quern.profile`, on a device that can measure it.
+  ///
+  /// @return the longest first; empty where nothing is measured
+  default List<KernelTime> kernelTimes() {
+    return List.of();
   }
 
   /// Waits for work in flight, then frees all memory. Closing twice is harmless.

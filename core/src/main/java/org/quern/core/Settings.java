@@ -13,12 +13,15 @@ import java.util.Map;
 /// | `quern.threads` | `QUERN_THREADS` | CPU threads, from 1; 0 for all processors               |
 /// | `quern.memory`  | `QUERN_MEMORY`  | the most device memory: `512m`, `8g`; 0 for the default |
 /// | `quern.debug`   | `QUERN_DEBUG`   | `true` poisons released memory and names leaks' origins |
+/// | `quern.profile` | `QUERN_PROFILE` | `true` measures each kernel: [Backend#kernelTimes]       |
 ///
 /// @param backend `auto`, or a name with an optional `:index`
 /// @param threads CPU threads; 0 for all processors
 /// @param memory the most bytes of device memory; 0 for the backend's default
 /// @param debug whether released memory is poisoned
-public record Settings(String backend, int threads, long memory, boolean debug) {
+/// @param profile whether kernels are measured
+public record Settings(
+    String backend, int threads, long memory, boolean debug, boolean profile) {
   /// Checks the numbers.
   ///
   /// @throws IllegalArgumentException if threads or memory is negative
@@ -40,7 +43,8 @@ public record Settings(String backend, int threads, long memory, boolean debug) 
         text("quern.backend", "auto"),
         threads(text("quern.threads", "0")),
         bytes(text("quern.memory", "0")),
-        Boolean.parseBoolean(text("quern.debug", "false")));
+        Boolean.parseBoolean(text("quern.debug", "false")),
+        Boolean.parseBoolean(text("quern.profile", "false")));
   }
 
   private static String text(String property, String fallback) {
@@ -76,28 +80,35 @@ public record Settings(String backend, int threads, long memory, boolean debug) 
   ///
   /// @param value `auto`, or a name with an optional `:index`
   public Settings withBackend(String value) {
-    return new Settings(value, threads, memory, debug);
+    return new Settings(value, threads, memory, debug, profile);
   }
 
   /// {@return these settings with another number of threads}
   ///
   /// @param value from 1, or 0 for all processors
   public Settings withThreads(int value) {
-    return new Settings(backend, value, memory, debug);
+    return new Settings(backend, value, memory, debug, profile);
   }
 
   /// {@return these settings with another limit on device memory}
   ///
   /// @param value in bytes, or 0 for the backend's default
   public Settings withMemory(long value) {
-    return new Settings(backend, threads, value, debug);
+    return new Settings(backend, threads, value, debug, profile);
   }
 
   /// {@return these settings with the debug switch set}
   ///
   /// @param value whether released memory is poisoned
   public Settings withDebug(boolean value) {
-    return new Settings(backend, threads, memory, value);
+    return new Settings(backend, threads, memory, value, profile);
+  }
+
+  /// {@return these settings with the profiler switched}
+  ///
+  /// @param value whether kernels are measured
+  public Settings withProfile(boolean value) {
+    return new Settings(backend, threads, memory, debug, value);
   }
 
   /// {@return property names and effective values, in order}
@@ -107,6 +118,7 @@ public record Settings(String backend, int threads, long memory, boolean debug) 
     out.put("quern.threads", Integer.toString(threads));
     out.put("quern.memory", Long.toString(memory));
     out.put("quern.debug", Boolean.toString(debug));
+    out.put("quern.profile", Boolean.toString(profile));
     return out;
   }
 }
