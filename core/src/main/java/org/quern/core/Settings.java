@@ -20,8 +20,7 @@ import java.util.Map;
 /// @param memory the most bytes of device memory; 0 for the backend's default
 /// @param debug whether released memory is poisoned
 /// @param profile whether kernels are measured
-public record Settings(
-    String backend, int threads, long memory, boolean debug, boolean profile) {
+public record Settings(String backend, int threads, long memory, boolean debug, boolean profile) {
   /// Checks the numbers.
   ///
   /// @throws IllegalArgumentException if threads or memory is negative

@@ -33,7 +33,7 @@ import org.quern.core.Trans;
 
 @Timeout(60)
 class CpuBackendTest {
-  private static final Settings SETTINGS = new Settings("cpu", 3, 64 << 20, true);
+  private static final Settings SETTINGS = new Settings("cpu", 3, 64 << 20, true, false);
 
   private static CpuBackend open() {
     return CpuProvider.open(SETTINGS, CpuProvider.Choice.AUTO);

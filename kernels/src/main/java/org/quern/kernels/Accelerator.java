@@ -6,11 +6,12 @@ import org.jspecify.annotations.Nullable;
 import org.quern.core.Buffer;
 import org.quern.core.DeviceInfo;
 
-/// The device seam: memory, programs and one in-order queue of a GPU or anything like it. All that a
-/// backend for a new kind of device implements; [DeviceBackend] makes a `Backend` of it.
+/// The device seam: memory, programs and one in-order queue of a GPU or anything like it. All that
+/// a backend for a new kind of device implements; [DeviceBackend] makes a `Backend` of it.
 ///
-/// [DeviceBackend] calls one method at a time, from any thread, and never after [#close]. Everything
-/// but [#download] and [#synchronize] may be asynchronous; work runs in the order of the calls.
+/// [DeviceBackend] calls one method at a time, from any thread, and never after [#close].
+/// Everything but [#download] and [#synchronize] may be asynchronous; work runs in the order of the
+/// calls.
 ///
 /// A driver's error is a [org.quern.core.DeviceException] with the call and the code's name.
 public interface Accelerator extends AutoCloseable {
@@ -20,8 +21,8 @@ public interface Accelerator extends AutoCloseable {
   /// {@return what the device can take}
   DeviceLimits limits();
 
-  /// {@return new memory with undefined contents, aligned to 64 bytes or more; null if the device has
-  /// none left}
+  /// {@return new memory with undefined contents, aligned to 64 bytes or more; null if the device
+  /// has none left}
   ///
   /// @param bytes the size, positive
   @Nullable Buffer allocate(long bytes);

@@ -15,7 +15,8 @@ public record Tuning(int vector, int elementGroup, int rowGroup, Tile matmul, Ti
   /// @param rowItems items along the rows
   /// @param columnItems items along the columns
   /// @param rows rows of one item
-  /// @param depth of what is staged in local memory: inner products of a matmul; unused by attention
+  /// @param depth of what is staged in local memory: inner products of a matmul; unused by
+  ///   attention
   public record Tile(int rowItems, int columnItems, int rows, int depth) {
     /// {@return items of the group}
     public int group() {
