@@ -2,6 +2,8 @@
 module org.quern.opencl {
   requires transitive org.quern.core;
   requires org.quern.kernels;
+  requires org.lwjgl;
+  requires org.lwjgl.opencl;
 
   exports org.quern.opencl;
 

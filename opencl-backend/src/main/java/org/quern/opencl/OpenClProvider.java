@@ -1,14 +1,31 @@
 package org.quern.opencl;
 
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.lwjgl.system.Library;
 import org.quern.core.Availability;
 import org.quern.core.Backend;
 import org.quern.core.BackendProvider;
 import org.quern.core.Settings;
+import org.quern.kernels.DeviceLimits;
 
-/// Says that this build has no OpenCL kernels yet.
+/// Runs on every device that has an OpenCL 1.2 driver: GPUs of any vendor, and CPUs.
 public final class OpenClProvider implements BackendProvider {
-  private static final String REASON = "this version of Quern has no OpenCL kernels yet";
-  private static final String REMEDY = "use -Dquern.backend=cpu";
+  private static final int PREFERRED = 20;
+
+  /// Below the CPU backend's: OpenCL on a CPU is for tests.
+  private static final int BELOW_CPU = 5;
+
+  private static final String OR_CPU = ", or use -Dquern.backend=cpu";
+  private static final String INSTALL =
+      "install the driver of your GPU with its OpenCL part; for a CPU, on Debian or Ubuntu:"
+          + " apt-get install ocl-icd-libopencl1 pocl-opencl-icd"
+          + OR_CPU;
+
+  /// What a successful probe found; looking again would find the same.
+  private static @Nullable Devices found;
+
+  private static boolean probed;
 
   /// For `ServiceLoader`.
   public OpenClProvider() {}
@@ -18,18 +35,115 @@ public final class OpenClProvider implements BackendProvider {
     return "opencl";
   }
 
+  /// {@return 20 where there is a GPU or an accelerator; else 5, which is less than the CPU
+  /// backend's}
   @Override
   public int priority() {
-    return 20;
+    synchronized (OpenClProvider.class) {
+      if (!probed) {
+        Availability ignored = probe();
+      }
+      boolean gpu =
+          found != null && found.usable().getFirst().limits().kind() == DeviceLimits.Kind.GPU;
+      return gpu ? PREFERRED : BELOW_CPU;
+    }
   }
 
+  /// {@return the devices of all platforms, GPUs first; what was found is remembered, a failure is
+  /// tried again}
   @Override
   public Availability probe() {
-    return new Availability.Missing(REASON, REMEDY, null);
+    synchronized (OpenClProvider.class) {
+      probed = true;
+      if (found == null) {
+        Availability.Missing missing = search();
+        if (missing != null) {
+          return missing;
+        }
+      }
+      return new Availability.Ready(devices().stream().map(OpenClDevice::info).toList());
+    }
+  }
+
+  private static List<OpenClDevice> devices() {
+    return found == null ? List.of() : found.usable();
+  }
+
+  private static Availability.@Nullable Missing search() {
+    try {
+      Library.initialize();
+    } catch (LinkageError e) {
+      return new Availability.Missing(
+          "the native part of LWJGL, which calls OpenCL, cannot be loaded here: " + e.getMessage(),
+          "add org.lwjgl:lwjgl with the classifier of this system to the path" + OR_CPU,
+          e);
+    }
+    try {
+      OpenClLibrary.load();
+      Devices devices = Devices.find();
+      Availability.Missing missing = judge(devices);
+      found = missing == null ? devices : null;
+      return missing;
+    } catch (UnsatisfiedLinkError e) {
+      return new Availability.Missing("no OpenCL library was found: " + e.getMessage(), INSTALL, e);
+    } catch (RuntimeException | LinkageError e) {
+      return new Availability.Missing(
+          "looking for OpenCL devices failed: " + e, "mend or reinstall the driver" + OR_CPU, e);
+    }
+  }
+
+  /// {@return why none of the devices can be used; null if one can}
+  static Availability.@Nullable Missing judge(Devices devices) {
+    if (!devices.usable().isEmpty()) {
+      return null;
+    }
+    if (devices.platforms() == 0) {
+      return new Availability.Missing(
+          "an OpenCL loader is here, but no driver (CL_PLATFORM_NOT_FOUND_KHR, -1001)",
+          INSTALL,
+          null);
+    }
+    if (devices.refused().isEmpty()) {
+      return new Availability.Missing(
+          "OpenCL drivers are here (%d), but no device".formatted(devices.platforms()),
+          "check that the device is connected and that you may use it (on Linux: the groups render"
+              + " and video)"
+              + OR_CPU,
+          null);
+    }
+    return new Availability.Missing(
+        "no OpenCL device can be used: " + String.join("; ", devices.refused()),
+        "update the driver" + OR_CPU,
+        null);
   }
 
   @Override
   public Backend open(int device, Settings settings) {
-    throw new IllegalArgumentException("backend 'opencl': %s; %s".formatted(REASON, REMEDY));
+    throw new IllegalArgumentException(
+        "backend 'opencl': this version of Quern has no OpenCL kernels yet; use"
+            + " -Dquern.backend=cpu");
+  }
+
+  /// {@return a device, opened}
+  ///
+  /// @param device from 0
+  /// @param settings how
+  /// @throws IllegalArgumentException if there is no such device
+  static OpenClAccelerator openAccelerator(int device, Settings settings) {
+    List<OpenClDevice> devices;
+    synchronized (OpenClProvider.class) {
+      Availability.Missing missing = found == null ? search() : null;
+      if (missing != null) {
+        throw new IllegalArgumentException(
+            "backend 'opencl' cannot run here: %s; %s"
+                .formatted(missing.reason(), missing.remedy()));
+      }
+      devices = devices();
+    }
+    if (device < 0 || device >= devices.size()) {
+      throw new IllegalArgumentException(
+          "backend 'opencl' has no device %d; it has %d".formatted(device, devices.size()));
+    }
+    return new OpenClAccelerator(devices.get(device), settings);
   }
 }

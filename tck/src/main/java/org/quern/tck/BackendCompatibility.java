@@ -63,8 +63,11 @@ public abstract class BackendCompatibility {
     return out;
   }
 
-  /// Skips, or fails where `CI` is true.
-  static void absent(Availability.Missing missing, @Nullable String ci) {
+  /// Skips a test, or fails it where `CI` is true.
+  ///
+  /// @param missing what the probe said
+  /// @param ci the environment's `CI`, or null
+  public static void absent(Availability.Missing missing, @Nullable String ci) {
     String text = missing.reason() + ". " + missing.remedy();
     if ("true".equals(ci)) {
       fail("CI=true, and the device is missing: " + text);
