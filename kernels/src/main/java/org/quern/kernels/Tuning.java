@@ -82,7 +82,7 @@ public record Tuning(int vector, int elementGroup, int rowGroup, Tile matmul, Ti
         return new Tile(rowItems, columnItems, rows, repeats / 2, columns, depth);
       }
       if (rows > 1) {
-        return new Tile(rowItems, columnItems, rows / 2, repeats, columns, depth);
+        return withRows(rows / 2);
       }
       if (columns > 1) {
         return new Tile(rowItems, columnItems, rows, repeats, columns / 2, depth);
@@ -93,6 +93,10 @@ public record Tuning(int vector, int elementGroup, int rowGroup, Tile matmul, Ti
       return columnItems > 1
           ? new Tile(rowItems, columnItems / 2, rows, repeats, columns, depth)
           : this;
+    }
+
+    private Tile withRows(int value) {
+      return new Tile(rowItems, columnItems, value, repeats, columns, depth);
     }
 
     /// {@return this tile with at most that many items}
@@ -132,7 +136,7 @@ public record Tuning(int vector, int elementGroup, int rowGroup, Tile matmul, Ti
   }
 
   /// {@return many items with narrow vectors}
-  static Tuning gpu() {
+  public static Tuning gpu() {
     return new Tuning(4, 256, 128, new Tile(8, 8, 8, 1, 2, 16), new Tile(8, 8, 8, 1, 1, 1));
   }
 
@@ -140,7 +144,7 @@ public record Tuning(int vector, int elementGroup, int rowGroup, Tile matmul, Ti
   /// of 16 accumulators}
   ///
   /// @param width of the processor's vectors, in floats
-  static Tuning cpu(int width) {
+  public static Tuning cpu(int width) {
     int vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
     int columns = vector == 16 ? 4 : 2;
     return new Tuning(
@@ -179,8 +183,15 @@ public record Tuning(int vector, int elementGroup, int rowGroup, Tile matmul, Ti
   /// @param staged tiles of rows that the kernel keeps: 1 forward, 2 backward
   @org.jspecify.annotations.Nullable
   Tile attention(DeviceLimits limits, int size, int staged) {
-    // The backward has twice as much in registers, of which a GPU's item has few.
-    Tile tile = staged == 2 && flash.repeats() == 1 && flash.rows() > 1 ? flash.smaller() : flash;
+    Tile tile = flash;
+    // An item's block of results is rows by the head's vectors: as much in registers as its block
+    // of scores, or half as much where the backward of a GPU has two of them.
+    int across = (size + flash.columnItems() * vector - 1) / (flash.columnItems() * vector);
+    int registers = Math.max(flash.rows() * flash.columns(), 16);
+    int share = staged == 2 && flash.repeats() == 1 ? 2 : 1;
+    while (tile.rows() > 1 && tile.rows() * across * share > registers) {
+      tile = tile.withRows(tile.rows() / 2);
+    }
     while (attentionBytes(tile, size, staged) > limits.localBytes()) {
       if (tile.equals(tile.smaller())) {
         return null;

@@ -23,8 +23,17 @@ DEVICE void stage_columns(LOCAL float* y, GLOBAL const TYPE(X)* x, int first, in
     const int r = e % TILE_C, d = e / TILE_C * VW;
     float t[VW];
     VTO(t, VGET(X, x, (long)(first + r) * D + d, first + r < n ? D - d : 0));
-    UNROLL
+    UNROLL_NARROW
     for (int l = 0; l < VW; l++)
       if (d + l < D) y[(d + l) * TILE_C + r] = t[l];
+  }
+}
+
+/* Writes an item's block of TM rows by CT vectors to its place in p[row][column]. */
+DEVICE void store_tile(LOCAL float* p, const vec* block, int first, int tn) {
+  UNROLL
+  for (int i = 0; i < TM; i++) {
+    UNROLL
+    for (int j = 0; j < CT; j++) LSTORE(p, (first + i) * P_STRIDE + (j * WN + tn) * VW, block[i * CT + j]);
   }
 }

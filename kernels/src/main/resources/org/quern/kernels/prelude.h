@@ -15,7 +15,8 @@
 #if defined(__OPENCL_VERSION__)
 /* ---------------------------------------------------------------------------------------- OpenCL C */
 #define KERNEL(name, group) __kernel __attribute__((reqd_work_group_size(group, 1, 1))) void name
-#define DEVICE static inline
+/* PoCL 3.1 loses what a function that is not inlined stores to local memory. */
+#define DEVICE static inline __attribute__((always_inline))
 #define GLOBAL __global
 #define LOCAL __local
 #define LOCAL_ARRAY(T, name, size) __local T name[size] __attribute__((aligned(64)))
@@ -91,7 +92,6 @@ DEVICE vec vkeep(vec v, int first, int from, int to, float other) {
 /* Lane l is yes[l] where a[l] > b[l], else no[l]. */
 DEVICE vec vwhere_greater(vec a, vec b, vec yes, vec no) { return select(no, yes, a > b); }
 #define VEXP(v) exp(v)
-#define VTANH(v) tanh(v)
 #define VERF(v) erf(v)
 #define VSQRT(v) sqrt(v)
 #define VMAX(a, b) fmax(a, b)
@@ -181,12 +181,18 @@ DEVICE vec vwhere_greater(vec a, vec b, vec yes, vec no) {
 }
 DEVICE vec VMAX(vec a, vec b) { return make_float4(fmaxf(a.x, b.x), fmaxf(a.y, b.y), fmaxf(a.z, b.z), fmaxf(a.w, b.w)); }
 #define VEXP(v) VMAP(expf, v)
-#define VTANH(v) VMAP(tanhf, v)
 #define VERF(v) VMAP(erff, v)
 #define VSQRT(v) VMAP(sqrtf, v)
 #endif
 
 /* ------------------------------------------------------------------------------------------- common */
+/* For loops over an item's own array: narrow items have it in registers, and no address for an index that is not
+   constant; wide ones have it in memory, and long code costs them compile time. */
+#if VW == 4
+#define UNROLL_NARROW UNROLL
+#else
+#define UNROLL_NARROW
+#endif
 typedef float F32_t;
 typedef ushort BF16_t;
 typedef int I32_t;
@@ -280,8 +286,14 @@ DEVICE float group_highest(float v, LOCAL float* s) {
 }
 #endif
 
-/* The keys that query i of a text sees, [*from, *to), as org.quern.core.Mask says. */
+/* The keys that a query sees, [*from, *to), as org.quern.core.Mask says: none where *from >= *to. */
 DEVICE void visible(int position, int keys, int causal, int window, int* from, int* to) {
   *from = window == 0x7fffffff || position < window ? 0 : position - window + 1;
   *to = !causal || position >= keys - 1 ? keys : position < 0 ? 0 : position + 1;
+}
+
+/* The same for one row alone: [0, 0) when it sees none. */
+DEVICE void visible_in_row(int position, int keys, int causal, int window, int* from, int* to) {
+  visible(position, keys, causal, window, from, to);
+  if (*from >= *to) *from = *to = 0;
 }

@@ -7,7 +7,9 @@ import org.quern.core.Availability;
 import org.quern.core.Backend;
 import org.quern.core.BackendProvider;
 import org.quern.core.Settings;
+import org.quern.kernels.DeviceBackend;
 import org.quern.kernels.DeviceLimits;
+import org.quern.kernels.Tuning;
 
 /// Runs on every device that has an OpenCL 1.2 driver: GPUs of any vendor, and CPUs.
 public final class OpenClProvider implements BackendProvider {
@@ -119,9 +121,17 @@ public final class OpenClProvider implements BackendProvider {
 
   @Override
   public Backend open(int device, Settings settings) {
-    throw new IllegalArgumentException(
-        "backend 'opencl': this version of Quern has no OpenCL kernels yet; use"
-            + " -Dquern.backend=cpu");
+    OpenClAccelerator accelerator = openAccelerator(device, settings);
+    return new DeviceBackend(accelerator, settings, Tuning.defaults(accelerator.limits()));
+  }
+
+  /// {@return the backend with the given sizes of its kernels}
+  ///
+  /// @param device from 0
+  /// @param settings how
+  /// @param tuning sizes, made to fit the device
+  static DeviceBackend open(int device, Settings settings, Tuning tuning) {
+    return new DeviceBackend(openAccelerator(device, settings), settings, tuning);
   }
 
   /// {@return a device, opened}

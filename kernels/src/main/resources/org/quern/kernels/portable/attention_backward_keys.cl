@@ -54,7 +54,7 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
     const long q_at = (long)slice * queries * D, k_at = (long)slice * keys * D, row_at = (long)slice * queries;
     vec ok[RT * TM * CD], ov[RT * TM * CD];
     vec ps[RT * TM * CT];
-    UNROLL
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM * CD; i++) ok[i] = ov[i] = SPLAT(0.0f);
     stage_rows(ks, ROW_STRIDE, k + k_at, k0, TILE_R, keys);
     stage_rows(vs, ROW_STRIDE, v + k_at, k0, TILE_R, keys);
@@ -73,13 +73,15 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
           for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
           TILE_PRODUCT(acc, TM, CT, ks[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
           UNROLL
+          for (int i = 0; i < TM * CT; i++) ps[rt * TM * CT + i] = acc[i];
+          UNROLL_NARROW
           for (int i = 0; i < TM; i++) {
             seeing(k0 + r0 + i, position, queries, causal, window, &from, &to);
-            UNROLL
+            UNROLL_NARROW
             for (int j = 0; j < CT; j++) {
               const int column = (j * WN + tn) * VW;
               const vec total = VGET(F32, lse, row_at + q0 + column, queries - q0 - column);
-              vec w = vkeep(VEXP(acc[i * CT + j] * scale - total), q0 + column, from, to, 0.0f);
+              vec w = vkeep(VEXP(ps[(rt * TM + i) * CT + j] * scale - total), q0 + column, from, to, 0.0f);
               ps[(rt * TM + i) * CT + j] = w;
               if (threshold) {
                 const ulong at = ((ulong)row_at + q0 + column) * keys + k0 + r0 + i;
@@ -114,13 +116,14 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
           UNROLL
           for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
           TILE_PRODUCT(acc, TM, CT, vs[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
-          UNROLL
+          store_tile(p, acc, r0, tn);
+          UNROLL_NARROW
           for (int i = 0; i < TM; i++) {
-            UNROLL
+            UNROLL_NARROW
             for (int j = 0; j < CT; j++) {
               const int column = (j * WN + tn) * VW;
               const vec dot = VGET(F32, delta, row_at + q0 + column, queries - q0 - column);
-              vec dp = acc[i * CT + j];
+              vec dp = LLOAD(p, (r0 + i) * P_STRIDE + column);
               if (threshold) {
                 const ulong at = ((ulong)row_at + q0 + column) * keys + k0 + r0 + i;
                 dp = dp * dropout_of_column(seed, at, keys, (uint)threshold, kept);
@@ -147,10 +150,11 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
       BARRIER();
     }
 
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM; i++) {
       const int r = tm * RT * TM + i;
       if (r < rows) {
-        UNROLL
+        UNROLL_NARROW
         for (int j = 0; j < CD; j++) {
           const int d = (j * WN + tn) * VW;
           const long at = k_at + (long)(k0 + r) * D + d;

@@ -33,7 +33,7 @@ KERNEL(attention_backward_queries, GROUP_SIZE)(
     const long q_at = (long)slice * queries * D, k_at = (long)slice * keys * D, row_at = (long)slice * queries + q0;
     vec o[RT * TM * CD];
     vec ps[RT * TM * CT];
-    UNROLL
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM * CD; i++) o[i] = SPLAT(0.0f);
     stage_rows(qs, ROW_STRIDE, q + q_at, q0, TILE_R, queries);
     stage_rows(dys, ROW_STRIDE, dy + q_at, q0, TILE_R, queries);
@@ -52,13 +52,16 @@ KERNEL(attention_backward_queries, GROUP_SIZE)(
           for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
           TILE_PRODUCT(acc, TM, CT, qs[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
           UNROLL
+          for (int i = 0; i < TM * CT; i++) ps[rt * TM * CT + i] = acc[i];
+          UNROLL_NARROW
           for (int i = 0; i < TM; i++) {
             const float total = r0 + i < rows ? lse[row_at + r0 + i] : 0.0f;
             visible(position + q0 + r0 + i, keys, causal, window, &from, &to);
-            UNROLL
-            for (int j = 0; j < CT; j++)
-              ps[(rt * TM + i) * CT + j] =
-                  vkeep(VEXP(acc[i * CT + j] * scale - total), k0 + (j * WN + tn) * VW, from, to, 0.0f);
+            UNROLL_NARROW
+            for (int j = 0; j < CT; j++) {
+              const int at = (rt * TM + i) * CT + j;
+              ps[at] = vkeep(VEXP(ps[at] * scale - total), k0 + (j * WN + tn) * VW, from, to, 0.0f);
+            }
           }
         }
       }
@@ -72,13 +75,14 @@ KERNEL(attention_backward_queries, GROUP_SIZE)(
           UNROLL
           for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
           TILE_PRODUCT(acc, TM, CT, dys[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
-          UNROLL
+          store_tile(p, acc, r0, tn);
+          UNROLL_NARROW
           for (int i = 0; i < TM; i++) {
             const float dot = r0 + i < rows ? delta[row_at + r0 + i] : 0.0f;
-            UNROLL
+            UNROLL_NARROW
             for (int j = 0; j < CT; j++) {
               const int column = (j * WN + tn) * VW;
-              vec dp = acc[i * CT + j];
+              vec dp = LLOAD(p, (r0 + i) * P_STRIDE + column);
               if (threshold) {
                 const ulong at = ((ulong)row_at + r0 + i) * keys + k0 + column;
                 dp = dp * dropout_factors(seed, at, (uint)threshold, kept);
@@ -105,10 +109,11 @@ KERNEL(attention_backward_queries, GROUP_SIZE)(
       BARRIER();
     }
 
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM; i++) {
       const int r = tm * RT * TM + i;
       if (r < rows) {
-        UNROLL
+        UNROLL_NARROW
         for (int j = 0; j < CD; j++) {
           const int d = (j * WN + tn) * VW;
           VPUT_OR_ADD(X, dq, q_at + (long)(q0 + r) * D + d, D - d, o[i * CD + j], add);

@@ -32,7 +32,7 @@ KERNEL(attention_forward_flash, GROUP_SIZE)(
     const int position = positions[slice / heads];
     const long q_at = (long)slice * queries * D, k_at = (long)slice * keys * D;
     vec o[RT * TM * CD];
-    UNROLL
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM * CD; i++) o[i] = SPLAT(0.0f);
     stage_rows(qs, ROW_STRIDE, q + q_at, q0, TILE_R, queries);
     for (int r = ITEM; r < TILE_R; r += GROUP_SIZE) {
@@ -53,11 +53,7 @@ KERNEL(attention_forward_flash, GROUP_SIZE)(
           UNROLL
           for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
           TILE_PRODUCT(acc, TM, CT, qs[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
-          UNROLL
-          for (int i = 0; i < TM; i++) {
-            UNROLL
-            for (int j = 0; j < CT; j++) LSTORE(p, (r0 + i) * P_STRIDE + (j * WN + tn) * VW, acc[i * CT + j] * scale);
-          }
+          store_tile(p, acc, r0, tn);
         }
       }
       BARRIER();
@@ -66,12 +62,12 @@ KERNEL(attention_forward_flash, GROUP_SIZE)(
         visible(position + q0 + r, keys, causal, window, &from, &to);
         vec top = SPLAT(MINUS_INFINITY);
         for (int j = 0; j < TILE_C; j += VW)
-          top = VMAX(top, vkeep(LLOAD(p, r * P_STRIDE + j), k0 + j, from, to, MINUS_INFINITY));
+          top = VMAX(top, vkeep(LLOAD(p, r * P_STRIDE + j) * scale, k0 + j, from, to, MINUS_INFINITY));
         const float old = highest[r], now = MAX(old, vhighest(top));
         const float base = now == MINUS_INFINITY ? 0.0f : now; /* nothing seen yet: weights are 0, not NaN */
         vec sum = SPLAT(0.0f);
         for (int j = 0; j < TILE_C; j += VW) {
-          vec w = vkeep(VEXP(LLOAD(p, r * P_STRIDE + j) - base), k0 + j, from, to, 0.0f);
+          vec w = vkeep(VEXP(LLOAD(p, r * P_STRIDE + j) * scale - base), k0 + j, from, to, 0.0f);
           sum += w;
           if (threshold) {
             const ulong at = ((ulong)slice * queries + q0 + r) * keys + k0 + j;
@@ -102,11 +98,12 @@ KERNEL(attention_forward_flash, GROUP_SIZE)(
       BARRIER();
     }
 
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM; i++) {
       const int r = tm * RT * TM + i;
       if (r < rows) {
         const float share = sums[r] > 0 ? 1.0f / sums[r] : sums[r] == 0 ? 0.0f : sums[r]; /* a NaN stays one */
-        UNROLL
+        UNROLL_NARROW
         for (int j = 0; j < CD; j++) {
           const int d = (j * WN + tn) * VW;
           VPUT(X, y, q_at + (long)(q0 + r) * D + d, D - d, o[i * CD + j] * share);

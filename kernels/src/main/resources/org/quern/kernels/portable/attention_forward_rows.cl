@@ -25,7 +25,7 @@ KERNEL(attention_forward_rows, WG)(
   GLOBAL const TYPE(X)* keys_of = k + (long)slice * keys * D;
   GLOBAL const TYPE(X)* values_of = v + (long)slice * keys * D;
   int from, to;
-  visible(positions[slice / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
+  visible_in_row(positions[slice / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
   for (int d = ITEM * VW; d < D; d += WG * VW) LSTORE(qs, d, VGET(X, q, row * D + d, D - d) * scale);
   BARRIER();
   const int column = ITEM % ACROSS, share = ITEM / ACROSS;

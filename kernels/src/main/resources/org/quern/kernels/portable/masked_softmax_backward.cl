@@ -17,7 +17,7 @@ KERNEL(masked_softmax_backward, WG)(
   LOCAL_ARRAY(float, dps, ROW);
 #endif
   int from, to;
-  visible(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
+  visible_in_row(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
   const long at = (long)GROUP_X * keys;
   const float total = lse[GROUP_X];
   vec dots = SPLAT(0.0f);

@@ -12,7 +12,7 @@ KERNEL(masked_softmax_forward, WG)(
   LOCAL_ARRAY(float, s, WG);
   LOCAL_ARRAY(float, row, ROW);
   int from, to;
-  visible(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
+  visible_in_row(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
   const int first = (from / VW + ITEM) * VW;
   const long at = (long)GROUP_X * keys;
   vec top = SPLAT(MINUS_INFINITY);

@@ -10,7 +10,7 @@ KERNEL(masked_softmax_forward_online, WG)(
   AT(positions);
   LOCAL_ARRAY(float, s, WG);
   int from, to;
-  visible(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
+  visible_in_row(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
   const int first = (from / VW + ITEM) * VW;
   const long at = (long)GROUP_X * keys;
   float top = MINUS_INFINITY, own = 0;

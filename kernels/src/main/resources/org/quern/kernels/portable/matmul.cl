@@ -37,7 +37,7 @@ KERNEL(matmul, WG_MATMUL)(
     GLOBAL const TYPE(A)* x = a + (long)batch * m * k;
     GLOBAL const TYPE(B)* w = b + (long)batch * n * k;
     vec sum[RT * TM * CT];
-    UNROLL
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM * CT; i++) sum[i] = SPLAT(0.0f);
 
     for (int k0 = 0; k0 < k; k0 += TK) {
@@ -81,10 +81,11 @@ KERNEL(matmul, WG_MATMUL)(
       BARRIER();
     }
 
+    UNROLL_NARROW
     for (int i = 0; i < RT * TM; i++) {
       const int row = m0 + tm * RT * TM + i;
       if (row < m) {
-        UNROLL
+        UNROLL_NARROW
         for (int j = 0; j < CT; j++) {
           const int column = n0 + (j * WN + tn) * VW;
           const int count = n - column;
