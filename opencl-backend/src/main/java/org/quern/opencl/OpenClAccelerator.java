@@ -44,6 +44,15 @@ final class OpenClAccelerator implements Accelerator {
   /// @param settings `profile` decides whether kernels can be timed
   /// @throws DeviceException if the driver does not want to
   OpenClAccelerator(OpenClDevice device, Settings settings) {
+    this(device, settings, ProgramCache.standard());
+  }
+
+  /// Opens a device.
+  ///
+  /// @param device which
+  /// @param settings `profile` decides whether kernels can be timed
+  /// @param cache keeps compiled kernels
+  OpenClAccelerator(OpenClDevice device, Settings settings, ProgramCache cache) {
     profile = settings.profile();
     queue = new CommandQueue(device, profile);
     try {
@@ -53,7 +62,7 @@ final class OpenClAccelerator implements Accelerator {
       throw e;
     }
     timings = new Timings(queue);
-    programs = new Programs(queue);
+    programs = new Programs(queue, cache);
   }
 
   @Override
@@ -161,25 +170,17 @@ final class OpenClAccelerator implements Accelerator {
   /// @param source its whole text
   OpenClKernel compile(KernelVariant variant, String source) {
     checkOpen();
-    long program = programs.build(variant, source);
+    long handle = programs.kernel(variant, source);
     try (MemoryStack stack = MemoryStack.stackPush()) {
-      var code = stack.callocInt(1);
-      long handle = CL10.clCreateKernel(program, variant.entry(), code);
-      if (code.get(0) != CL10.CL_SUCCESS) {
-        throw queue.failure(code.get(0), "clCreateKernel", variant.toString());
-      }
-      resources().made(Kind.KERNEL);
       var parameters = stack.callocInt(1);
-      int asked = CL10.clGetKernelInfo(handle, CL10.CL_KERNEL_NUM_ARGS, parameters, null);
-      if (asked != CL10.CL_SUCCESS) {
+      int code = CL10.clGetKernelInfo(handle, CL10.CL_KERNEL_NUM_ARGS, parameters, null);
+      if (code != CL10.CL_SUCCESS) {
         queue.release(Kind.KERNEL, handle);
-        throw queue.failure(asked, "clGetKernelInfo", variant.toString());
+        throw queue.failure(code, "clGetKernelInfo", variant.toString());
       }
       OpenClKernel kernel = new OpenClKernel(this, variant, handle, parameters.get(0));
       kernels.add(kernel);
       return kernel;
-    } finally {
-      queue.release(Kind.PROGRAM, program); // the kernel holds on to it
     }
   }
 
