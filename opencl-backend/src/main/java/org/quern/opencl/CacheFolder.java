@@ -66,7 +66,8 @@ final class CacheFolder {
   /// @param folder the outer one
   /// @param name of the inner one
   /// @return the inner one
-  /// @throws IOException if one cannot be made or written, or if others can write it
+  /// @throws IOException if one cannot be made or written
+  /// @throws SecurityException if others can write one, or own it
   static Path make(Path folder, String name) throws IOException {
     Path inner = folder.resolve(name);
     boolean posix = folder.getFileSystem().supportedFileAttributeViews().contains("posix");
@@ -108,7 +109,7 @@ final class CacheFolder {
     Set<PosixFilePermission> permissions = view.readAttributes().permissions();
     if (permissions.contains(PosixFilePermission.GROUP_WRITE)
         || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
-      throw new IOException(
+      throw new SecurityException(
           "others may write to %s (%s): chmod 700 it"
               .formatted(folder, PosixFilePermissions.toString(permissions)));
     }
@@ -121,7 +122,7 @@ final class CacheFolder {
       var me = Files.getOwner(file);
       for (Path f : new Path[] {folder, inner}) {
         if (!Files.getOwner(f).equals(me)) {
-          throw new IOException(
+          throw new SecurityException(
               "%s belongs to %s and not to %s".formatted(f, Files.getOwner(f), me));
         }
       }

@@ -74,8 +74,11 @@ final class ProgramCache {
   static ProgramCache in(Path folder, long limit) {
     try {
       return new ProgramCache(CacheFolder.make(folder, "opencl"), limit);
+    } catch (SecurityException e) {
+      tell(Level.INFO, "compiled kernels are not kept: " + e.getMessage());
+      return none();
     } catch (IOException | RuntimeException e) {
-      tell(Level.INFO, "compiled kernels are not kept: " + e);
+      tell(Level.DEBUG, "compiled kernels are not kept: " + e);
       return none();
     }
   }
