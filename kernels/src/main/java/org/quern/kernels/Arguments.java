@@ -17,20 +17,23 @@ public final class Arguments {
     /// A 32-bit integer.
     ///
     /// @param value signed or not
-    record Int(int value) implements Argument {}
+    record Int32(int value) implements Argument {}
 
     /// A 64-bit integer.
     ///
     /// @param value signed or not
-    record Long(long value) implements Argument {}
+    record Int64(long value) implements Argument {}
 
     /// A 32-bit float.
     ///
     /// @param value the number
-    record Real(float value) implements Argument {}
+    record Float32(float value) implements Argument {}
   }
 
   private final List<Argument> list = new ArrayList<>();
+
+  /// Starts without parameters.
+  public Arguments() {}
 
   /// Adds a tensor: two parameters, `IN` or `OUT` in a kernel. The second counts elements, since
   /// OpenCL has no pointers into the middle of a buffer.
@@ -39,7 +42,7 @@ public final class Arguments {
   /// @return this
   public Arguments add(Tensor tensor) {
     list.add(new Argument.Pointer(tensor.buffer()));
-    list.add(new Argument.Long(tensor.offset()));
+    list.add(new Argument.Int64(tensor.offset()));
     return this;
   }
 
@@ -48,7 +51,7 @@ public final class Arguments {
   /// @param value the number
   /// @return this
   public Arguments add(int value) {
-    list.add(new Argument.Int(value));
+    list.add(new Argument.Int32(value));
     return this;
   }
 
@@ -57,7 +60,7 @@ public final class Arguments {
   /// @param value the number
   /// @return this
   public Arguments add(long value) {
-    list.add(new Argument.Long(value));
+    list.add(new Argument.Int64(value));
     return this;
   }
 
@@ -66,7 +69,7 @@ public final class Arguments {
   /// @param value the number
   /// @return this
   public Arguments add(float value) {
-    list.add(new Argument.Real(value));
+    list.add(new Argument.Float32(value));
     return this;
   }
 

@@ -9,6 +9,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /// Reads kernels and their prelude from this module's resources.
 public final class KernelText {
+  private static final String INCLUDE = "#include \"";
   private static final Map<String, String> READ = new ConcurrentHashMap<>();
 
   private KernelText() {}
@@ -26,9 +27,22 @@ public final class KernelText {
       if (in == null) {
         throw new IllegalArgumentException("no kernel file is named " + name);
       }
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      return include(new String(in.readAllBytes(), StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /// {@return the text with its `#include "..."` lines replaced: drivers look for files}
+  private static String include(String text) {
+    StringBuilder out = new StringBuilder();
+    for (String line : text.split("\n", -1)) {
+      if (line.startsWith(INCLUDE)) {
+        out.append(load(line.substring(INCLUDE.length(), line.lastIndexOf('"'))));
+      } else {
+        out.append(line).append('\n');
+      }
+    }
+    return out.toString();
   }
 }

@@ -222,9 +222,9 @@ final class OpenClAccelerator implements Accelerator {
   private int set(long kernel, int index, Argument argument) {
     return switch (argument) {
       case Argument.Pointer p -> CL10.clSetKernelArg1p(kernel, index, mine(p.buffer()).handle());
-      case Argument.Int n -> CL10.clSetKernelArg1i(kernel, index, n.value());
-      case Argument.Long n -> CL10.clSetKernelArg1l(kernel, index, n.value());
-      case Argument.Real x -> CL10.clSetKernelArg1f(kernel, index, x.value());
+      case Argument.Int32 n -> CL10.clSetKernelArg1i(kernel, index, n.value());
+      case Argument.Int64 n -> CL10.clSetKernelArg1l(kernel, index, n.value());
+      case Argument.Float32 x -> CL10.clSetKernelArg1f(kernel, index, x.value());
     };
   }
 

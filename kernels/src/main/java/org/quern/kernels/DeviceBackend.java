@@ -1,0 +1,158 @@
+package org.quern.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.quern.core.Backend;
+import org.quern.core.Buffer;
+import org.quern.core.BufferAllocator;
+import org.quern.core.BufferPool;
+import org.quern.core.DType;
+import org.quern.core.DeviceException;
+import org.quern.core.DeviceInfo;
+import org.quern.core.KernelTime;
+import org.quern.core.Ops;
+import org.quern.core.Scope;
+import org.quern.core.Settings;
+import org.quern.core.Shape;
+import org.quern.core.Tensor;
+
+/// A backend over any [Accelerator].
+public class DeviceBackend implements Backend {
+  private static final double DEFAULT_SHARE = 0.9;
+
+  private final Accelerator accelerator;
+  private final String name;
+  private final Launcher launcher;
+  private final BufferPool pool;
+  private final Buffer workspace;
+  private final DeviceOps ops;
+
+  /// Takes an accelerator over; closing the backend closes it.
+  ///
+  /// @param accelerator the device
+  /// @param settings memory, debug, profile
+  /// @param tuning sizes of the kernels
+  public DeviceBackend(Accelerator accelerator, Settings settings, Tuning tuning) {
+    this.accelerator = accelerator;
+    DeviceInfo device = accelerator.device();
+    DeviceLimits limits = accelerator.limits();
+    name = device.backend() + ":" + device.index();
+    long memory =
+        settings.memory() > 0 ? settings.memory() : (long) (limits.memoryBytes() * DEFAULT_SHARE);
+    pool = new BufferPool(name, new Memory(), memory, settings.debug());
+    launcher = new Launcher(accelerator, name, settings.profile(), pool::trim);
+    Buffer own = accelerator.allocate(DeviceOps.WORKSPACE);
+    if (own == null) {
+      accelerator.close();
+      throw new DeviceException(name + ": no memory at all; another program may hold it", null);
+    }
+    workspace = own;
+    ops = new DeviceOps(launcher, limits, tuning.fit(limits), workspace);
+  }
+
+  private final class Memory implements BufferAllocator {
+    @Override
+    public @Nullable Buffer allocate(long bytes) {
+      long largest = accelerator.limits().bufferBytes();
+      if (bytes > largest) {
+        throw new DeviceException(
+            String.format(
+                Locale.ROOT,
+                "%s: a tensor of %d bytes is above the device's limit of %d bytes for one buffer;"
+                    + " use a smaller batch or context",
+                name,
+                bytes,
+                largest),
+            null);
+      }
+      return launcher.<@Nullable Buffer>locked(() -> accelerator.allocate(bytes));
+    }
+
+    @Override
+    public void free(Buffer buffer) {
+      launcher.free(buffer);
+    }
+
+    @Override
+    public void poison(Buffer buffer) {
+      if (!launcher.usable()) {
+        return;
+      }
+      Shape all = Shape.of(buffer.bytes() / Float.BYTES);
+      ops.fill(new Tensor(buffer, DType.F32, all, 0), Float.intBitsToFloat(-1));
+    }
+  }
+
+  @Override
+  public DeviceInfo device() {
+    return accelerator.device();
+  }
+
+  @Override
+  public Ops ops() {
+    return ops;
+  }
+
+  @Override
+  public BufferPool pool() {
+    return pool;
+  }
+
+  @Override
+  public void upload(Tensor target, MemorySegment source) {
+    requireBytes("upload", target, source);
+    launcher.locked(() -> accelerator.upload(target.buffer(), start(target), source));
+  }
+
+  @Override
+  public void download(MemorySegment target, Tensor source) {
+    requireBytes("download", source, target);
+    launcher.locked(() -> accelerator.download(target, source.buffer(), start(source)));
+  }
+
+  private static long start(Tensor tensor) {
+    return tensor.dtype().bytes(tensor.offset());
+  }
+
+  private static void requireBytes(String what, Tensor tensor, MemorySegment host) {
+    if (tensor.bytes() != host.byteSize()) {
+      throw new IllegalArgumentException(
+          "%s: the tensor %s %s takes %d bytes and the memory has %d"
+              .formatted(what, tensor.dtype(), tensor.shape(), tensor.bytes(), host.byteSize()));
+    }
+  }
+
+  @Override
+  public void sync() {
+    launcher.locked(accelerator::synchronize);
+  }
+
+  @Override
+  public List<KernelTime> kernelTimes() {
+    return launcher.times();
+  }
+
+  /// {@return the operations, for backends that override some}
+  protected final DeviceOps deviceOps() {
+    return ops;
+  }
+
+  /// {@return int8 weights with a scale for each block of 32 of a row, for [Ops#linear] alone}
+  ///
+  /// @param weight (O, C)
+  /// @param owner takes the memory
+  public Tensor quantize(Tensor weight, Scope owner) {
+    return ops.quantize(weight, owner);
+  }
+
+  @Override
+  public void close() {
+    if (launcher.shut()) {
+      pool.close(); // open scopes included, while the device is still there
+      launcher.free(workspace);
+      launcher.dispose();
+    }
+  }
+}

@@ -1,0 +1,611 @@
+package org.quern.kernels;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.quern.core.Activation;
+import org.quern.core.AdamWSpec;
+import org.quern.core.AttentionSpec;
+import org.quern.core.Buffer;
+import org.quern.core.DType;
+import org.quern.core.MatmulDims;
+import org.quern.core.Ops;
+import org.quern.core.Philox;
+import org.quern.core.Scope;
+import org.quern.core.Shape;
+import org.quern.core.Sink;
+import org.quern.core.Tensor;
+import org.quern.core.Trans;
+
+/// Every operation of [Ops] by the kernels of the [Catalogue], over any [Accelerator].
+///
+/// All tensors of an elementwise or row-wise operation have the same storage; statistics, biases,
+/// parameters of normalizations and gradients of parameters are F32; the operands of a product may
+/// differ.
+public class DeviceOps implements Ops {
+  /// Bytes of the memory that operations of two launches hand their partial sums over in.
+  static final long WORKSPACE = 4096;
+
+  private final Launcher launcher;
+  private final DeviceLimits limits;
+  private final Tuning tuning;
+  private final Tensor workspace;
+  private final DeviceMatmul matmul;
+  private final DeviceAttention attention;
+
+  /// For [DeviceBackend].
+  ///
+  /// @param launcher the door
+  /// @param limits of the device
+  /// @param tuning sizes of the kernels, within the limits
+  /// @param workspace of [#WORKSPACE] bytes
+  DeviceOps(Launcher launcher, DeviceLimits limits, Tuning tuning, Buffer workspace) {
+    this.launcher = launcher;
+    this.limits = limits;
+    this.tuning = tuning;
+    this.workspace = new Tensor(workspace, DType.F32, Shape.of(WORKSPACE / Float.BYTES), 0);
+    this.matmul = new DeviceMatmul(this);
+    this.attention = new DeviceAttention(this);
+  }
+
+  final DeviceLimits limits() {
+    return limits;
+  }
+
+  final Tuning tuning() {
+    return tuning;
+  }
+
+  /// Launches a kernel of the catalogue.
+  final void launch(
+      KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Launcher.Cost cost) {
+    launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
+  }
+
+  // --- what all operations check ---
+
+  /// {@return the definition of X, after checking that all tensors have one real storage}
+  static Map<String, Object> storage(String op, Tensor first, Tensor... others) {
+    requireReal(op, first);
+    for (Tensor t : others) {
+      if (t.dtype() != first.dtype()) {
+        throw new IllegalArgumentException(
+            "%s: tensors must have the same storage here, found %s and %s; convert one"
+                .formatted(op, first.dtype(), t.dtype()));
+      }
+    }
+    Map<String, Object> out = new LinkedHashMap<>();
+    out.put("X", first.dtype());
+    return out;
+  }
+
+  static void requireReal(String op, Tensor t) {
+    if (!t.dtype().real()) {
+      throw new IllegalArgumentException(
+          "%s: expected real numbers, found %s %s".formatted(op, t.dtype(), t.shape()));
+    }
+  }
+
+  static void requireF32(String op, @Nullable Tensor... tensors) {
+    for (Tensor t : tensors) {
+      if (t != null && t.dtype() != DType.F32) {
+        throw new IllegalArgumentException(
+            "%s: expected F32, found %s %s; convert it first".formatted(op, t.dtype(), t.shape()));
+      }
+    }
+  }
+
+  static void requireInts(String op, Tensor t) {
+    if (t.dtype() != DType.I32) {
+      throw new IllegalArgumentException(
+          "%s: expected I32, found %s %s".formatted(op, t.dtype(), t.shape()));
+    }
+  }
+
+  static int flag(boolean yes) {
+    return yes ? 1 : 0;
+  }
+
+  static int flag(@Nullable Sink sink) {
+    return flag(sink != null && sink.adds());
+  }
+
+  /// {@return the number that `activation.h` gives it}
+  static int number(Activation f) {
+    return switch (f) {
+      case NONE -> 0;
+      case GELU_TANH -> 1;
+      case GELU_ERF -> 2;
+      case RELU -> 3;
+    };
+  }
+
+  static int width(Tensor x) {
+    return Math.toIntExact(x.shape().last());
+  }
+
+  static int rows(Tensor x) {
+    return Math.toIntExact(x.shape().rows());
+  }
+
+  /// {@return the vectors in a row}
+  final int chunks(int width) {
+    return (width + tuning.vector() - 1) / tuning.vector();
+  }
+
+  static Launcher.Cost cost(double flops, Tensor... moved) {
+    double bytes = 0;
+    for (Tensor t : moved) {
+      bytes += t.bytes();
+    }
+    return new Launcher.Cost(bytes, flops);
+  }
+
+  private Grid elements(Tensor y) {
+    return Geometry.PerElement.grid(tuning, y.elements());
+  }
+
+  final Grid rowGroups(long rows) {
+    return Grid.of(rows, tuning.rowGroup());
+  }
+
+  // --- memory ---
+
+  @Override
+  public final void fill(Tensor y, float value) {
+    requireReal("fill", y);
+    launch(
+        Catalogue.FILL,
+        Map.of("Y", y.dtype()),
+        elements(y),
+        new Arguments().add(y).add(y.elements()).add(value),
+        cost(0, y));
+  }
+
+  @Override
+  public final void copy(Tensor y, Tensor x) {
+    if (y.dtype() != x.dtype()) {
+      throw new IllegalArgumentException(
+          "copy: y %s and x %s must have the same storage; use convert"
+              .formatted(y.dtype(), x.dtype()));
+    }
+    long to = y.dtype().bytes(y.offset());
+    long from = x.dtype().bytes(x.offset());
+    launcher.locked(() -> launcher.accelerator().copy(y.buffer(), to, x.buffer(), from, x.bytes()));
+  }
+
+  @Override
+  public final void convert(Tensor y, Tensor x) {
+    requireReal("convert", y);
+    requireReal("convert", x);
+    if (x.dtype() == y.dtype()) {
+      copy(y, x);
+      return;
+    }
+    launch(
+        Catalogue.CONVERT,
+        Map.of("X", x.dtype(), "Y", y.dtype()),
+        elements(y),
+        new Arguments().add(y).add(x).add(y.elements()),
+        cost(0, y, x));
+  }
+
+  // --- elementwise ---
+
+  @Override
+  public final void add(Tensor y, Tensor a, Tensor b) {
+    launch(
+        Catalogue.ADD,
+        storage("add", y, a, b),
+        elements(y),
+        new Arguments().add(y).add(a).add(b).add(y.elements()),
+        cost(y.elements(), y, a, b));
+  }
+
+  @Override
+  public final void axpy(Sink y, float alpha, Tensor x) {
+    Tensor to = y.tensor();
+    launch(
+        Catalogue.AXPY,
+        storage("axpy", to, x),
+        elements(to),
+        new Arguments().add(to).add(x).add(to.elements()).add(alpha).add(flag(y)),
+        cost(2.0 * to.elements(), to, x));
+  }
+
+  @Override
+  public final void scale(Tensor y, Tensor x, float alpha) {
+    axpy(Sink.set(y), alpha, x);
+  }
+
+  @Override
+  public final void biasActivation(Tensor y, Tensor h, @Nullable Tensor bias, Activation f) {
+    requireF32("biasActivation", bias);
+    boolean keep = !h.equals(y);
+    launch(
+        Catalogue.BIAS_ACTIVATION,
+        storage("biasActivation", y, h),
+        elements(y),
+        new Arguments()
+            .add(y)
+            .add(h)
+            .add(bias == null ? h : bias)
+            .add(y.elements())
+            .add(width(h))
+            .add(flag(bias != null))
+            .add(number(f))
+            .add(flag(keep)),
+        cost(10.0 * y.elements(), y, h));
+  }
+
+  @Override
+  public final void activationBackward(Sink dx, Tensor dy, Tensor h, Activation f) {
+    Tensor to = dx.tensor();
+    launch(
+        Catalogue.ACTIVATION_BACKWARD,
+        storage("activationBackward", to, dy, h),
+        elements(to),
+        new Arguments().add(to).add(dy).add(h).add(to.elements()).add(number(f)).add(flag(dx)),
+        cost(16.0 * to.elements(), to, dy, h));
+  }
+
+  @Override
+  public final void dropout(Sink y, Tensor x, float rate, long seed) {
+    Tensor to = y.tensor();
+    launch(
+        Catalogue.DROPOUT,
+        storage("dropout", to, x),
+        elements(to),
+        new Arguments()
+            .add(to)
+            .add(x)
+            .add(to.elements())
+            .add(seed)
+            .add(Philox.threshold(rate))
+            .add(1 / (1 - rate))
+            .add(flag(y)),
+        cost(to.elements(), to, x));
+  }
+
+  // --- matrix products ---
+
+  @Override
+  public void matmul(Sink c, Tensor a, Trans ta, Tensor b, Trans tb, float alpha) {
+    MatmulDims dims = MatmulDims.of(c.tensor().shape(), a.shape(), ta, b.shape(), tb);
+    matmul.product(dims, c, a, ta, b, tb, alpha, DeviceMatmul.PLAIN);
+  }
+
+  @Override
+  public void linear(Tensor y, Tensor h, Tensor x, Tensor w, @Nullable Tensor bias, Activation f) {
+    matmul.linear(y, h, x, w, bias, f);
+  }
+
+  final Tensor quantize(Tensor weight, Scope owner) {
+    return matmul.quantize(weight, owner);
+  }
+
+  @Override
+  public final void sumRows(Sink dbias, Tensor dy) {
+    Tensor to = dbias.tensor();
+    requireF32("sumRows", to);
+    int width = width(dy);
+    launch(
+        Catalogue.SUM_ROWS,
+        storage("sumRows", dy),
+        Geometry.PerStrip.grid(tuning, width),
+        new Arguments().add(to).add(dy).add(rows(dy)).add(width).add(flag(dbias)),
+        cost(dy.elements(), to, dy));
+  }
+
+  // --- normalization ---
+
+  @Override
+  public final void layerNorm(
+      Tensor y,
+      Tensor mean,
+      Tensor rstd,
+      Tensor x,
+      Tensor gamma,
+      @Nullable Tensor beta,
+      float epsilon) {
+    normalize(x, y, mean, rstd, x, x, gamma, beta, epsilon, 0);
+  }
+
+  @Override
+  public final void addLayerNorm(
+      Tensor sum,
+      Tensor y,
+      Tensor mean,
+      Tensor rstd,
+      Tensor a,
+      Tensor b,
+      Tensor gamma,
+      @Nullable Tensor beta,
+      float epsilon) {
+    normalize(sum, y, mean, rstd, a, b, gamma, beta, epsilon, 1);
+  }
+
+  private void normalize(
+      Tensor sum,
+      Tensor y,
+      Tensor mean,
+      Tensor rstd,
+      Tensor a,
+      Tensor b,
+      Tensor gamma,
+      @Nullable Tensor beta,
+      float epsilon,
+      int residual) {
+    String op = residual == 0 ? "layerNorm" : "addLayerNorm";
+    requireF32(op, mean, rstd, gamma, beta);
+    Map<String, Object> chosen = storage(op, y, sum, a, b);
+    chosen.put("RESIDUAL", residual);
+    launch(
+        Catalogue.LAYER_NORM_FORWARD,
+        chosen,
+        rowGroups(rows(y)),
+        new Arguments()
+            .add(sum)
+            .add(y)
+            .add(mean)
+            .add(rstd)
+            .add(a)
+            .add(b)
+            .add(gamma)
+            .add(beta == null ? gamma : beta)
+            .add(width(y))
+            .add(flag(beta != null))
+            .add(epsilon),
+        residual == 0 ? cost(8.0 * y.elements(), y, a) : cost(9.0 * y.elements(), sum, y, a, b));
+  }
+
+  @Override
+  public final void layerNormBackward(
+      Sink dx,
+      Sink dgamma,
+      @Nullable Sink dbeta,
+      Tensor dy,
+      Tensor x,
+      Tensor gamma,
+      Tensor mean,
+      Tensor rstd) {
+    Tensor toGamma = dgamma.tensor();
+    Tensor toBeta = dbeta == null ? toGamma : dbeta.tensor();
+    requireF32("layerNormBackward", toGamma, toBeta, gamma, mean, rstd);
+    Map<String, Object> chosen = storage("layerNormBackward", dx.tensor(), dy, x);
+    int width = width(x);
+    // The columns first: they read dy, and with SET dx may be the same tensor.
+    launch(
+        Catalogue.LAYER_NORM_BACKWARD_COLUMNS,
+        chosen,
+        Geometry.PerStrip.grid(tuning, width),
+        new Arguments()
+            .add(toGamma)
+            .add(toBeta)
+            .add(dy)
+            .add(x)
+            .add(mean)
+            .add(rstd)
+            .add(rows(x))
+            .add(width)
+            .add(flag(dbeta != null))
+            .add(flag(dgamma))
+            .add(flag(dbeta)),
+        cost(5.0 * x.elements(), dy, x));
+    launch(
+        Catalogue.LAYER_NORM_BACKWARD,
+        chosen,
+        rowGroups(rows(x)),
+        new Arguments()
+            .add(dx.tensor())
+            .add(dy)
+            .add(x)
+            .add(gamma)
+            .add(mean)
+            .add(rstd)
+            .add(width)
+            .add(flag(dx)),
+        cost(11.0 * x.elements(), dx.tensor(), dy, x));
+  }
+
+  // --- attention ---
+
+  @Override
+  public final void splitHeads(Tensor q, Tensor k, Tensor v, Tensor qkv, Tensor positions) {
+    attention.splitHeads(q, k, v, qkv, positions);
+  }
+
+  @Override
+  public final void splitHeadsBackward(Sink dqkv, Tensor dq, Tensor dk, Tensor dv) {
+    attention.splitHeadsBackward(dqkv, dq, dk, dv);
+  }
+
+  @Override
+  public final void mergeHeads(Tensor y, Tensor x) {
+    attention.mergeHeads(y, x);
+  }
+
+  @Override
+  public final void mergeHeadsBackward(Sink dx, Tensor dy) {
+    attention.mergeHeadsBackward(dx, dy);
+  }
+
+  @Override
+  public void maskedSoftmax(Tensor y, Tensor lse, Tensor x, AttentionSpec spec, Tensor positions) {
+    attention.maskedSoftmax(y, lse, x, spec, positions);
+  }
+
+  @Override
+  public void maskedSoftmaxBackward(
+      Sink dx, Tensor dy, Tensor x, Tensor lse, AttentionSpec spec, Tensor positions) {
+    attention.maskedSoftmaxBackward(dx, dy, x, lse, spec, positions);
+  }
+
+  @Override
+  public void attention(
+      Tensor y,
+      Tensor lse,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Tensor positions,
+      Scope scratch) {
+    attention.forward(y, lse, q, k, v, spec, positions, scratch);
+  }
+
+  @Override
+  public void attentionBackward(
+      Sink dq,
+      Sink dk,
+      Sink dv,
+      Tensor dy,
+      Tensor y,
+      Tensor lse,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Tensor positions,
+      Scope scratch) {
+    attention.backward(dq, dk, dv, dy, y, lse, q, k, v, spec, positions, scratch);
+  }
+
+  // --- embedding ---
+
+  @Override
+  public final void embed(
+      Tensor y, Tensor ids, Tensor wte, @Nullable Tensor wpe, Tensor positions) {
+    requireInts("embed", ids);
+    requireInts("embed", positions);
+    int width = width(y);
+    int chunks = chunks(width);
+    long items = y.shape().rows() * chunks;
+    Tensor places = wpe == null ? wte : wpe;
+    launch(
+        Catalogue.EMBED_FORWARD,
+        storage("embed", y, wte, places),
+        Geometry.PerElement.items(tuning, items),
+        new Arguments()
+            .add(y)
+            .add(ids)
+            .add(wte)
+            .add(places)
+            .add(positions)
+            .add(items)
+            .add(width(ids))
+            .add(width)
+            .add(chunks)
+            .add(wpe == null ? 0 : rows(wpe)),
+        cost(y.elements(), y, y));
+  }
+
+  @Override
+  public final void embedBackward(
+      Sink dwte, @Nullable Sink dwpe, Tensor dy, Tensor ids, Tensor positions) {
+    Tensor table = dwte.tensor();
+    requireInts("embedBackward", ids);
+    requireInts("embedBackward", positions);
+    requireF32("embedBackward", table, dwpe == null ? null : dwpe.tensor());
+    Map<String, Object> chosen = storage("embedBackward", dy);
+    int width = width(dy);
+    if (!dwte.adds()) {
+      fill(table, 0);
+    }
+    launch(
+        Catalogue.EMBED_BACKWARD_TOKENS,
+        chosen,
+        rowGroups(ids.elements()),
+        new Arguments().add(table).add(dy).add(ids).add(Math.toIntExact(ids.elements())).add(width),
+        cost(dy.elements(), dy, dy));
+    if (dwpe != null) {
+      int places = rows(dwpe.tensor());
+      launch(
+          Catalogue.EMBED_BACKWARD_POSITIONS,
+          chosen,
+          rowGroups(places),
+          new Arguments()
+              .add(dwpe.tensor())
+              .add(dy)
+              .add(positions)
+              .add(Math.toIntExact(positions.elements()))
+              .add(width(ids))
+              .add(width)
+              .add(places)
+              .add(flag(dwpe)),
+          cost(dy.elements(), dy, dwpe.tensor()));
+    }
+  }
+
+  // --- head ---
+
+  @Override
+  public final void crossEntropy(
+      Tensor losses, @Nullable Tensor dx, Tensor x, Tensor targets, int ignore, float scale) {
+    requireInts("crossEntropy", targets);
+    requireF32("crossEntropy", losses);
+    Tensor to = dx == null ? x : dx;
+    launch(
+        Catalogue.CROSS_ENTROPY,
+        storage("crossEntropy", x, to),
+        rowGroups(rows(x)),
+        new Arguments()
+            .add(losses)
+            .add(to)
+            .add(x)
+            .add(targets)
+            .add(width(x))
+            .add(ignore)
+            .add(scale)
+            .add(flag(dx != null)),
+        dx == null ? cost(4.0 * x.elements(), x) : cost(6.0 * x.elements(), x, to));
+  }
+
+  // --- optimizer ---
+
+  @Override
+  public final void adamW(Tensor w, Tensor m, Tensor v, Tensor g, AdamWSpec spec) {
+    requireF32("adamW", w, m, v, g);
+    launch(
+        Catalogue.ADAM_W,
+        Map.of(),
+        elements(w),
+        new Arguments()
+            .add(w)
+            .add(m)
+            .add(v)
+            .add(g)
+            .add(w.elements())
+            .add(1 - spec.learningRate() * spec.weightDecay())
+            .add(spec.learningRate() / spec.correction1())
+            .add(spec.beta1())
+            .add(spec.beta2())
+            .add((float) (1 / Math.sqrt(spec.correction2())))
+            .add(spec.epsilon())
+            .add(spec.gradScale()),
+        cost(14.0 * w.elements(), w, w, m, m, v, v, g));
+  }
+
+  @Override
+  public final void sumOfSquares(Tensor y, Tensor x) {
+    requireF32("sumOfSquares", y);
+    Grid whole = elements(x);
+    int groups = (int) Math.min(whole.x(), workspace.elements());
+    // Both launches under one lock: another thread's would use the same workspace.
+    launcher.locked(
+        () -> {
+          launch(
+              Catalogue.SUM_OF_SQUARES,
+              storage("sumOfSquares", x),
+              Grid.of(groups, whole.groupSize()),
+              new Arguments().add(workspace).add(x).add(x.elements()),
+              cost(2.0 * x.elements(), x));
+          launch(
+              Catalogue.SUM_PARTIALS,
+              Map.of(),
+              Grid.of(1, whole.groupSize()),
+              new Arguments().add(y).add(workspace).add(groups),
+              cost(groups, y));
+        });
+  }
+}
