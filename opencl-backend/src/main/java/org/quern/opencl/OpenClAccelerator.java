@@ -25,6 +25,8 @@ import org.quern.opencl.Resources.Kind;
 
 /// An OpenCL device: a context, one in-order queue, and what was made in them.
 final class OpenClAccelerator implements Accelerator {
+  private static final System.Logger LOG = System.getLogger(OpenClAccelerator.class.getName());
+
   /// Some drivers keep launches to themselves until they are told to hand them on.
   private static final int LAUNCHES_BEFORE_FLUSH = 16;
 
@@ -269,14 +271,16 @@ final class OpenClAccelerator implements Accelerator {
     closed = true;
     try {
       queue.finish();
-    } finally {
-      timings.close();
-      new ArrayList<>(kernels).forEach(OpenClKernel::close);
-      buffers.forEach(b -> queue.release(Kind.BUFFER, b.take()));
-      buffers.clear();
-      staging.close();
-      queue.close();
+    } catch (DeviceException e) {
+      // Nobody waits for the results any more. What the driver holds is given back all the same.
+      LOG.log(System.Logger.Level.WARNING, "closing: {0}", e.getMessage());
     }
+    timings.close();
+    new ArrayList<>(kernels).forEach(OpenClKernel::close);
+    buffers.forEach(b -> queue.release(Kind.BUFFER, b.take()));
+    buffers.clear();
+    staging.close();
+    queue.close();
   }
 
   private OpenClBuffer mine(Buffer buffer) {

@@ -21,6 +21,7 @@ import org.lwjgl.system.MemoryUtil;
 import org.lwjgl.system.SharedLibrary;
 import org.quern.core.Buffer;
 import org.quern.core.DeviceException;
+import org.quern.core.DeviceException.Effect;
 import org.quern.core.Settings;
 import org.quern.kernels.Grid;
 import org.quern.opencl.Resources.Kind;
@@ -78,7 +79,10 @@ final class FaultsRun {
         }
       }
       PLANNED.put("clEnqueueMigrateMemObjects", CL10.CL_INVALID_CONTEXT);
-      expect("clEnqueueMigrateMemObjects: CL_INVALID_CONTEXT (-34)", () -> a.allocate(64));
+      expect(
+          "clEnqueueMigrateMemObjects: CL_INVALID_CONTEXT (-34)",
+          Effect.DEVICE_LOST,
+          () -> a.allocate(64));
     }
   }
 
@@ -89,14 +93,21 @@ final class FaultsRun {
       PLANNED.put("clEnqueueNDRangeKernel", CL10.CL_MEM_OBJECT_ALLOCATION_FAILURE);
       expect(
           "clEnqueueNDRangeKernel: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4)",
+          Effect.OUT_OF_MEMORY,
           () -> a.launch(add, Grid.of(1, 1), Kernels.addTo(x, 1, 1), null));
       a.launch(add, Grid.of(1, 1), Kernels.addTo(x, 1, 1), null);
       byte[] many = new byte[3 * Staging.CHUNK];
       PLANNED.put("clWaitForEvents", CL10.CL_OUT_OF_RESOURCES);
       Buffer y = a.allocate(many.length);
-      expect("CL_OUT_OF_RESOURCES (-5)", () -> a.upload(y, 0, MemorySegment.ofArray(many)));
+      expect(
+          "CL_OUT_OF_RESOURCES (-5)",
+          Effect.DEVICE_LOST,
+          () -> a.upload(y, 0, MemorySegment.ofArray(many)));
       PLANNED.put("clWaitForEvents", CL10.CL_OUT_OF_RESOURCES);
-      expect("CL_OUT_OF_RESOURCES (-5)", () -> a.download(MemorySegment.ofArray(many), y, 0));
+      expect(
+          "CL_OUT_OF_RESOURCES (-5)",
+          Effect.DEVICE_LOST,
+          () -> a.download(MemorySegment.ofArray(many), y, 0));
       a.upload(y, 0, MemorySegment.ofArray(many));
       a.download(MemorySegment.ofArray(many), y, 0);
       a.free(x); // and y is left to close
@@ -111,7 +122,7 @@ final class FaultsRun {
       a.launch(add, Grid.of(1, 1), Kernels.addTo(x, 1, 1), nanos -> told[0]++);
       a.launch(add, Grid.of(1, 1), Kernels.addTo(x, 1, 1), nanos -> told[0]++);
       PLANNED.put("clWaitForEvents", CL10.CL_OUT_OF_RESOURCES);
-      expect("clWaitForEvents: CL_OUT_OF_RESOURCES (-5)", a::synchronize);
+      expect("clWaitForEvents: CL_OUT_OF_RESOURCES (-5)", Effect.DEVICE_LOST, a::synchronize);
       a.synchronize();
       check(told[0] == 1, "the other kernel's time is told");
     }
@@ -123,9 +134,9 @@ final class FaultsRun {
     OpenClKernel kernel = Kernels.add(a);
     check(kernel.parameters() == 4, "a kernel that nobody closes");
     PLANNED.put("clFinish", CL10.CL_OUT_OF_RESOURCES);
-    expect("clFinish: CL_OUT_OF_RESOURCES (-5)", a::synchronize);
+    expect("clFinish: CL_OUT_OF_RESOURCES (-5)", Effect.DEVICE_LOST, a::synchronize);
     PLANNED.put("clFinish", CL10.CL_OUT_OF_RESOURCES);
-    expect("clFinish: CL_OUT_OF_RESOURCES (-5)", a::close);
+    a.close();
     check(Resources.all().live().isEmpty(), "left behind: " + Resources.all().live());
     a.close();
   }
@@ -133,15 +144,16 @@ final class FaultsRun {
   private static void openingFails() {
     // The first pinned piece is refused, or the second one.
     PLANNED.put("clCreateBuffer", CL10.CL_OUT_OF_HOST_MEMORY);
-    expect("clCreateBuffer: CL_OUT_OF_HOST_MEMORY (-6)", FaultsRun::open);
+    expect("clCreateBuffer: CL_OUT_OF_HOST_MEMORY (-6)", Effect.OUT_OF_MEMORY, FaultsRun::open);
     check(Resources.all().live().isEmpty(), "left behind: " + Resources.all().live());
   }
 
-  private static void expect(String message, Runnable run) {
+  private static void expect(String message, Effect effect, Runnable run) {
     try {
       run.run();
     } catch (DeviceException e) {
       check(e.getMessage().contains(message), e.getMessage());
+      check(e.effect() == effect, e.effect() + ": " + e.getMessage());
       return;
     }
     throw new AssertionError("no exception: " + message);
