@@ -1,14 +1,23 @@
 package org.quern.opencl;
 
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.lwjgl.opencl.CL10;
 import org.lwjgl.opencl.CL11;
 import org.lwjgl.opencl.CL12;
 import org.lwjgl.opencl.KHRICD;
 import org.quern.core.DeviceException;
+import org.quern.core.DeviceException.Effect;
 
 /// The codes that OpenCL functions answer, and the one place that makes an exception of an error.
 final class Codes {
+  private static final Set<String> WAITING = Set.of("clFinish", "clFlush", "clWaitForEvents");
+
+  /// Some drivers find memory for a buffer only when a command first uses it.
+  private static final String NO_MEMORY =
+      ". The device has no memory for a buffer that was promised: use a smaller batch or context,"
+          + " or lower quern.memory";
+
   private Codes() {}
 
   /// Throws unless the code is success.
@@ -33,13 +42,31 @@ final class Codes {
     return new DeviceException(
         "%s: %s (%d) on %s%s%s"
             .formatted(call, name(code), code, device, more == null ? "" : ": " + more, hint),
-        null);
+        null,
+        effect(code, call));
   }
 
-  /// Some drivers find memory for a buffer only when a command first uses it.
-  private static final String NO_MEMORY =
-      ". The device has no memory for a buffer that was promised: use a smaller batch or context,"
-          + " or lower quern.memory";
+  /// {@return what an error means for the device}
+  ///
+  /// An error of a function that waits is one of a command that was queued before. What that
+  /// command should have computed is missing, so that whatever the code, nothing can go on from
+  /// here.
+  ///
+  /// @param code what the function answered
+  /// @param call the function's name
+  static Effect effect(int code, String call) {
+    if (WAITING.contains(call)) {
+      return Effect.DEVICE_LOST;
+    }
+    return switch (code) {
+      case CL10.CL_DEVICE_NOT_AVAILABLE, CL10.CL_INVALID_CONTEXT, CL10.CL_INVALID_COMMAND_QUEUE ->
+          Effect.DEVICE_LOST;
+      case CL10.CL_MEM_OBJECT_ALLOCATION_FAILURE, CL10.CL_OUT_OF_HOST_MEMORY ->
+          Effect.OUT_OF_MEMORY;
+      // Resources include what a kernel needs beside memory, such as registers.
+      default -> Effect.CALL_FAILED;
+    };
+  }
 
   /// {@return whether a code says that memory is used up}
   ///

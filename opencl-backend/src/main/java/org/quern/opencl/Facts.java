@@ -23,7 +23,6 @@ import org.quern.kernels.DeviceLimits;
 /// @param driver the driver's version
 /// @param language such as `OpenCL C 1.2 PoCL`
 /// @param profile `FULL_PROFILE` or `EMBEDDED_PROFILE`
-/// @param extensions names, separated by blanks
 /// @param available whether it can be used at present
 /// @param compiler whether the driver can compile
 /// @param littleEndian the order of its bytes
@@ -38,7 +37,6 @@ record Facts(
     String driver,
     String language,
     String profile,
-    String extensions,
     boolean available,
     boolean compiler,
     boolean littleEndian,
@@ -64,7 +62,6 @@ record Facts(
         Queries.device(device, CL10.CL_DRIVER_VERSION),
         Queries.device(device, CL11.CL_DEVICE_OPENCL_C_VERSION),
         Queries.device(device, CL10.CL_DEVICE_PROFILE),
-        Queries.device(device, CL10.CL_DEVICE_EXTENSIONS),
         Queries.int32(device, CL10.CL_DEVICE_AVAILABLE) != 0,
         Queries.int32(device, CL10.CL_DEVICE_COMPILER_AVAILABLE) != 0,
         Queries.int32(device, CL10.CL_DEVICE_ENDIAN_LITTLE) != 0,

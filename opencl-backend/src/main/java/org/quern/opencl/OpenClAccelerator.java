@@ -25,6 +25,8 @@ import org.quern.opencl.Resources.Kind;
 
 /// An OpenCL device: a context, one in-order queue, and what was made in them.
 final class OpenClAccelerator implements Accelerator {
+  private static final System.Logger LOG = System.getLogger(OpenClAccelerator.class.getName());
+
   /// Some drivers keep launches to themselves until they are told to hand them on.
   private static final int LAUNCHES_BEFORE_FLUSH = 16;
 
@@ -44,6 +46,15 @@ final class OpenClAccelerator implements Accelerator {
   /// @param settings `profile` decides whether kernels can be timed
   /// @throws DeviceException if the driver does not want to
   OpenClAccelerator(OpenClDevice device, Settings settings) {
+    this(device, settings, ProgramCache.standard());
+  }
+
+  /// Opens a device.
+  ///
+  /// @param device which
+  /// @param settings `profile` decides whether kernels can be timed
+  /// @param cache keeps compiled kernels
+  OpenClAccelerator(OpenClDevice device, Settings settings, ProgramCache cache) {
     profile = settings.profile();
     queue = new CommandQueue(device, profile);
     try {
@@ -53,7 +64,7 @@ final class OpenClAccelerator implements Accelerator {
       throw e;
     }
     timings = new Timings(queue);
-    programs = new Programs(queue);
+    programs = new Programs(queue, cache);
   }
 
   @Override
@@ -161,25 +172,17 @@ final class OpenClAccelerator implements Accelerator {
   /// @param source its whole text
   OpenClKernel compile(KernelVariant variant, String source) {
     checkOpen();
-    long program = programs.build(variant, source);
+    long handle = programs.kernel(variant, source);
     try (MemoryStack stack = MemoryStack.stackPush()) {
-      var code = stack.callocInt(1);
-      long handle = CL10.clCreateKernel(program, variant.entry(), code);
-      if (code.get(0) != CL10.CL_SUCCESS) {
-        throw queue.failure(code.get(0), "clCreateKernel", variant.toString());
-      }
-      resources().made(Kind.KERNEL);
       var parameters = stack.callocInt(1);
-      int asked = CL10.clGetKernelInfo(handle, CL10.CL_KERNEL_NUM_ARGS, parameters, null);
-      if (asked != CL10.CL_SUCCESS) {
+      int code = CL10.clGetKernelInfo(handle, CL10.CL_KERNEL_NUM_ARGS, parameters, null);
+      if (code != CL10.CL_SUCCESS) {
         queue.release(Kind.KERNEL, handle);
-        throw queue.failure(asked, "clGetKernelInfo", variant.toString());
+        throw queue.failure(code, "clGetKernelInfo", variant.toString());
       }
       OpenClKernel kernel = new OpenClKernel(this, variant, handle, parameters.get(0));
       kernels.add(kernel);
       return kernel;
-    } finally {
-      queue.release(Kind.PROGRAM, program); // the kernel holds on to it
     }
   }
 
@@ -268,14 +271,16 @@ final class OpenClAccelerator implements Accelerator {
     closed = true;
     try {
       queue.finish();
-    } finally {
-      timings.close();
-      new ArrayList<>(kernels).forEach(OpenClKernel::close);
-      buffers.forEach(b -> queue.release(Kind.BUFFER, b.take()));
-      buffers.clear();
-      staging.close();
-      queue.close();
+    } catch (DeviceException e) {
+      // Nobody waits for the results any more. What the driver holds is given back all the same.
+      LOG.log(System.Logger.Level.WARNING, "closing: {0}", e.getMessage());
     }
+    timings.close();
+    new ArrayList<>(kernels).forEach(OpenClKernel::close);
+    buffers.forEach(b -> queue.release(Kind.BUFFER, b.take()));
+    buffers.clear();
+    staging.close();
+    queue.close();
   }
 
   private OpenClBuffer mine(Buffer buffer) {

@@ -54,16 +54,17 @@ final class OpenClLibrary {
   }
 
   private static SharedLibrary open() {
-    UnsatisfiedLinkError first = null;
+    UnsatisfiedLinkError none =
+        new UnsatisfiedLinkError("no library named " + String.join(" or ", names()));
     for (String name : names()) {
       try {
         // Not CL.create(name), which prints advice when it finds nothing.
         return APIUtil.apiCreateLibrary(name);
       } catch (UnsatisfiedLinkError e) {
-        first = first == null ? e : first;
+        none.addSuppressed(e);
       }
     }
-    throw first == null ? new UnsatisfiedLinkError("no name to look for") : first;
+    throw none;
   }
 
   private static List<String> names() {

@@ -87,7 +87,7 @@ public final class OpenClProvider implements BackendProvider {
       found = missing == null ? devices : null;
       return missing;
     } catch (UnsatisfiedLinkError e) {
-      return new Availability.Missing("no OpenCL library was found: " + e.getMessage(), INSTALL, e);
+      return new Availability.Missing("OpenCL cannot be loaded: " + e.getMessage(), INSTALL, e);
     } catch (RuntimeException | LinkageError e) {
       return new Availability.Missing(
           "looking for OpenCL devices failed: " + e, "mend or reinstall the driver" + OR_CPU, e);
@@ -140,7 +140,14 @@ public final class OpenClProvider implements BackendProvider {
   /// @param settings how
   /// @throws IllegalArgumentException if there is no such device
   static OpenClAccelerator openAccelerator(int device, Settings settings) {
-    List<OpenClDevice> devices;
+    return new OpenClAccelerator(device(device), settings);
+  }
+
+  /// {@return a device}
+  ///
+  /// @param index from 0
+  /// @throws IllegalArgumentException if there is no such device
+  static OpenClDevice device(int index) {
     synchronized (OpenClProvider.class) {
       Availability.Missing missing = found == null ? search() : null;
       if (missing != null) {
@@ -148,12 +155,11 @@ public final class OpenClProvider implements BackendProvider {
             "backend 'opencl' cannot run here: %s; %s"
                 .formatted(missing.reason(), missing.remedy()));
       }
-      devices = devices();
+      if (index < 0 || index >= devices().size()) {
+        throw new IllegalArgumentException(
+            "backend 'opencl' has no device %d; it has %d".formatted(index, devices().size()));
+      }
+      return devices().get(index);
     }
-    if (device < 0 || device >= devices.size()) {
-      throw new IllegalArgumentException(
-          "backend 'opencl' has no device %d; it has %d".formatted(device, devices.size()));
-    }
-    return new OpenClAccelerator(devices.get(device), settings);
   }
 }
