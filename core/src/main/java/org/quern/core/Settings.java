@@ -14,13 +14,16 @@ import java.util.Map;
 /// | `quern.memory`  | `QUERN_MEMORY`  | the most device memory: `512m`, `8g`; 0 for the default |
 /// | `quern.debug`   | `QUERN_DEBUG`   | `true` poisons released memory and names leaks' origins |
 /// | `quern.profile` | `QUERN_PROFILE` | `true` measures each kernel: [Backend#kernelTimes]       |
+/// | `quern.precision` | `QUERN_PRECISION` | weights in inference: `f32`, `bf16`, `f16`, `q8`        |
 ///
 /// @param backend `auto`, or a name with an optional `:index`
 /// @param threads CPU threads; 0 for all processors
 /// @param memory the most bytes of device memory; 0 for the backend's default
 /// @param debug whether released memory is poisoned
 /// @param profile whether kernels are measured
-public record Settings(String backend, int threads, long memory, boolean debug, boolean profile) {
+/// @param precision how weights are held for inference; a backend refuses what it does not have
+public record Settings(
+    String backend, int threads, long memory, boolean debug, boolean profile, Precision precision) {
   /// Checks the numbers.
   ///
   /// @throws IllegalArgumentException if threads or memory is negative
@@ -43,7 +46,8 @@ public record Settings(String backend, int threads, long memory, boolean debug, 
         threads(text("quern.threads", "0")),
         bytes(text("quern.memory", "0")),
         Boolean.parseBoolean(text("quern.debug", "false")),
-        Boolean.parseBoolean(text("quern.profile", "false")));
+        Boolean.parseBoolean(text("quern.profile", "false")),
+        precision(text("quern.precision", "f32")));
   }
 
   private static String text(String property, String fallback) {
@@ -63,6 +67,15 @@ public record Settings(String backend, int threads, long memory, boolean debug, 
     }
   }
 
+  private static Precision precision(String text) {
+    try {
+      return Precision.valueOf(text.toUpperCase(Locale.ROOT));
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "quern.precision must be f32, bf16, f16 or q8, found '%s'".formatted(text), e);
+    }
+  }
+
   private static long bytes(String text) {
     String t = text.toLowerCase(Locale.ROOT);
     int shift = t.endsWith("g") ? 30 : t.endsWith("m") ? 20 : t.endsWith("k") ? 10 : 0;
@@ -79,35 +92,42 @@ public record Settings(String backend, int threads, long memory, boolean debug, 
   ///
   /// @param value `auto`, or a name with an optional `:index`
   public Settings withBackend(String value) {
-    return new Settings(value, threads, memory, debug, profile);
+    return new Settings(value, threads, memory, debug, profile, precision);
   }
 
   /// {@return these settings with another number of threads}
   ///
   /// @param value from 1, or 0 for all processors
   public Settings withThreads(int value) {
-    return new Settings(backend, value, memory, debug, profile);
+    return new Settings(backend, value, memory, debug, profile, precision);
   }
 
   /// {@return these settings with another limit on device memory}
   ///
   /// @param value in bytes, or 0 for the backend's default
   public Settings withMemory(long value) {
-    return new Settings(backend, threads, value, debug, profile);
+    return new Settings(backend, threads, value, debug, profile, precision);
   }
 
   /// {@return these settings with the debug switch set}
   ///
   /// @param value whether released memory is poisoned
   public Settings withDebug(boolean value) {
-    return new Settings(backend, threads, memory, value, profile);
+    return new Settings(backend, threads, memory, value, profile, precision);
   }
 
   /// {@return these settings with the profiler switched}
   ///
   /// @param value whether kernels are measured
   public Settings withProfile(boolean value) {
-    return new Settings(backend, threads, memory, debug, value);
+    return new Settings(backend, threads, memory, debug, value, precision);
+  }
+
+  /// {@return these settings with weights held otherwise}
+  ///
+  /// @param value how
+  public Settings withPrecision(Precision value) {
+    return new Settings(backend, threads, memory, debug, profile, value);
   }
 
   /// {@return property names and effective values, in order}
@@ -118,6 +138,7 @@ public record Settings(String backend, int threads, long memory, boolean debug, 
     out.put("quern.memory", Long.toString(memory));
     out.put("quern.debug", Boolean.toString(debug));
     out.put("quern.profile", Boolean.toString(profile));
+    out.put("quern.precision", precision.name().toLowerCase(Locale.ROOT));
     return out;
   }
 }

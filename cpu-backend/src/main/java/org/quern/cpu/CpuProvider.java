@@ -8,6 +8,7 @@ import org.quern.core.Availability;
 import org.quern.core.Backend;
 import org.quern.core.BackendProvider;
 import org.quern.core.DeviceInfo;
+import org.quern.core.Precision;
 import org.quern.core.Settings;
 
 /// Finds the CPU: one device, always ready.
@@ -69,6 +70,11 @@ public final class CpuProvider implements BackendProvider {
   /// @param settings threads, memory, debug
   /// @param choice of the kernels
   static CpuBackend open(Settings settings, Choice choice) {
+    if (settings.precision() != Precision.F32) {
+      throw new IllegalArgumentException(
+          "backend 'cpu' holds weights in f32, found quern.precision=%s; leave it out, or use opencl"
+              .formatted(settings.precision().name().toLowerCase(Locale.ROOT)));
+    }
     boolean module = Machine.hasVectorModule();
     if (choice == Choice.VECTOR && !module) {
       throw new IllegalArgumentException("%s=vector: %s. %s".formatted(KERNELS, NO_MODULE, REMEDY));

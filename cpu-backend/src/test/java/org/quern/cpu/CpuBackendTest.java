@@ -24,6 +24,7 @@ import org.quern.core.Backends;
 import org.quern.core.Buffer;
 import org.quern.core.DType;
 import org.quern.core.OutOfDeviceMemoryException;
+import org.quern.core.Precision;
 import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Shape;
@@ -33,7 +34,8 @@ import org.quern.core.Trans;
 
 @Timeout(60)
 class CpuBackendTest {
-  private static final Settings SETTINGS = new Settings("cpu", 3, 64 << 20, true, false);
+  private static final Settings SETTINGS =
+      new Settings("cpu", 3, 64 << 20, true, false, Precision.F32);
 
   private static CpuBackend open() {
     return CpuProvider.open(SETTINGS, CpuProvider.Choice.AUTO);

@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.quern.core.DType;
 import org.quern.core.Ops;
+import org.quern.core.Precision;
 import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Shape;
@@ -29,7 +30,7 @@ final class Fixture implements AutoCloseable {
   private final List<float[]> read = new ArrayList<>();
 
   private Fixture(CpuProvider.Choice choice, int threads) {
-    Settings settings = new Settings("cpu", threads, 2L << 30, true, false);
+    Settings settings = new Settings("cpu", threads, 2L << 30, true, false, Precision.F32);
     backend = CpuProvider.open(settings, choice);
     scope = backend.open("test");
   }

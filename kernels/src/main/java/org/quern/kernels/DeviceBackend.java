@@ -13,6 +13,7 @@ import org.quern.core.DeviceException;
 import org.quern.core.DeviceInfo;
 import org.quern.core.KernelTime;
 import org.quern.core.Ops;
+import org.quern.core.Precision;
 import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Shape;
@@ -28,6 +29,7 @@ public class DeviceBackend implements Backend {
   private final BufferPool pool;
   private final Buffer workspace;
   private final DeviceOps ops;
+  private final Precision precision;
 
   /// Takes an accelerator over; closing the backend closes it.
   ///
@@ -36,6 +38,7 @@ public class DeviceBackend implements Backend {
   /// @param tuning sizes of the kernels
   public DeviceBackend(Accelerator accelerator, Settings settings, Tuning tuning) {
     this.accelerator = accelerator;
+    precision = settings.precision();
     DeviceInfo device = accelerator.device();
     DeviceLimits limits = accelerator.limits();
     name = device.backend() + ":" + device.index();
@@ -124,6 +127,26 @@ public class DeviceBackend implements Backend {
     }
   }
 
+  /// {@return the weight as `quern.precision` says}
+  @Override
+  public Tensor prepare(Tensor weight, Scope owner) {
+    return switch (precision) {
+      case F32 -> weight;
+      case BF16 -> converted(weight, DType.BF16, owner);
+      case F16 -> converted(weight, DType.F16, owner);
+      case Q8 -> quantize(weight, owner);
+    };
+  }
+
+  private Tensor converted(Tensor weight, DType dtype, Scope owner) {
+    if (weight.dtype() == dtype) {
+      return weight;
+    }
+    Tensor out = owner.allocate(dtype, weight.shape());
+    ops.convert(out, weight);
+    return out;
+  }
+
   @Override
   public void sync() {
     launcher.locked(accelerator::synchronize);
@@ -132,6 +155,17 @@ public class DeviceBackend implements Backend {
   @Override
   public List<KernelTime> kernelTimes() {
     return launcher.times();
+  }
+
+  /// {@return the operations with other sizes of the kernels}
+  DeviceOps ops(Tuning tuning) {
+    return new DeviceOps(
+        launcher, accelerator.limits(), tuning.fit(accelerator.limits()), workspace);
+  }
+
+  /// {@return what the device can take}
+  public DeviceLimits limits() {
+    return accelerator.limits();
   }
 
   /// {@return the operations, for backends that override some}

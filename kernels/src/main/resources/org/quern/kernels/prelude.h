@@ -257,6 +257,9 @@ PARTS(BF16)
 #define COUNT(n, i) ((int)((n) - (i) < VW ? (n) - (i) : VW))
 
 #ifdef WG
+/* Rows: the first vector of this item at or around element `from`. Item i has the vectors i, WG + i, 2 WG + i ... of a row
+   in every pass over it, so that one pass may overwrite what an earlier one read. */
+#define FIRST_OF_ROW(from) (((from) / (WG * VW) * WG + ITEM) * VW)
 /* What all items of a group have, together; each gets the result. `s` has WG elements. */
 DEVICE float group_sum(float v, LOCAL float* s) {
 #if WG > 1

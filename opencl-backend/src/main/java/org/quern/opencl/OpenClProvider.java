@@ -1,6 +1,10 @@
 package org.quern.opencl;
 
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.lwjgl.system.Library;
 import org.quern.core.Availability;
@@ -9,7 +13,9 @@ import org.quern.core.BackendProvider;
 import org.quern.core.Settings;
 import org.quern.kernels.DeviceBackend;
 import org.quern.kernels.DeviceLimits;
+import org.quern.kernels.Tuner;
 import org.quern.kernels.Tuning;
+import org.quern.kernels.TuningFile;
 
 /// Runs on every device that has an OpenCL 1.2 driver: GPUs of any vendor, and CPUs.
 public final class OpenClProvider implements BackendProvider {
@@ -122,7 +128,45 @@ public final class OpenClProvider implements BackendProvider {
   @Override
   public Backend open(int device, Settings settings) {
     OpenClAccelerator accelerator = openAccelerator(device, settings);
-    return new DeviceBackend(accelerator, settings, Tuning.defaults(accelerator.limits()));
+    Path file = tuningFile(device(device));
+    Tuning measured = file == null ? null : TuningFile.read(file);
+    Tuning tuning = measured == null ? Tuning.defaults(accelerator.limits()) : measured;
+    return new DeviceBackend(accelerator, settings, tuning);
+  }
+
+  /// {@return where the tuning of a device is kept; null where nothing is}
+  private static @Nullable Path tuningFile(OpenClDevice device) {
+    Path folder = ProgramCache.standard().folder();
+    return folder == null
+        ? null
+        : folder.resolve("tuning-%s.properties".formatted(ProgramCache.key(device.identity())));
+  }
+
+  @Override
+  public List<String> tune(int device, Settings settings, Consumer<String> progress) {
+    Tuning found;
+    try (DeviceBackend backend =
+        new DeviceBackend(
+            openAccelerator(device, settings),
+            settings,
+            Tuning.defaults(device(device).limits()))) {
+      found = Tuner.tune(backend, progress);
+    }
+    Path file = tuningFile(device(device));
+    List<String> out = new ArrayList<>();
+    out.add("opencl:%d, %s".formatted(device, device(device).name()));
+    out.add(found.toString());
+    if (file == null) {
+      out.add("not kept: there is no folder for it; see quern.cache");
+      return out;
+    }
+    try {
+      TuningFile.write(file, found, device(device).name());
+      out.add("kept in " + file);
+    } catch (UncheckedIOException e) {
+      out.add("not kept: " + e.getMessage());
+    }
+    return out;
   }
 
   /// {@return the backend with the given sizes of its kernels}

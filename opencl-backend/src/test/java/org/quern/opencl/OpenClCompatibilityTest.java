@@ -5,6 +5,7 @@ import org.junit.jupiter.api.Nested;
 import org.quern.core.Availability;
 import org.quern.core.Backend;
 import org.quern.core.Settings;
+import org.quern.kernels.DeviceBackend;
 import org.quern.kernels.Tuning;
 import org.quern.tck.BackendCompatibility;
 
@@ -31,6 +32,18 @@ class OpenClCompatibilityTest {
     @Override
     protected Backend open() {
       return OpenClProvider.open(0, settings(), Tuning.gpu());
+    }
+  }
+
+  /// Little local memory, small groups: smaller tiles, online softmax, and compositions where no
+  /// tile fits.
+  @Nested
+  class Small extends OnDevice {
+    @Override
+    protected Backend open() {
+      OpenClAccelerator whole = OpenClProvider.openAccelerator(0, settings());
+      SmallDevice small = SmallDevice.of(whole, 6 << 10, 16, 1 << 26);
+      return new DeviceBackend(small, settings(), Tuning.gpu());
     }
   }
 

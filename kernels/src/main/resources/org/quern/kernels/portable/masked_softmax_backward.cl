@@ -21,7 +21,7 @@ KERNEL(masked_softmax_backward, WG)(
   const long at = (long)GROUP_X * keys;
   const float total = lse[GROUP_X];
   vec dots = SPLAT(0.0f);
-  for (int j = (from / VW + ITEM) * VW; j < to; j += WG * VW) {
+  for (int j = FIRST_OF_ROW(from); j < to; j += WG * VW) {
     const vec p = vkeep(VEXP(VGET(X, x, at + j, keys - j) * scale - total), j, from, to, 0.0f);
     vec dp = VGET(X, dy, at + j, keys - j);
     if (threshold) dp = dp * dropout_factors(seed, (ulong)(at + j), (uint)threshold, kept);

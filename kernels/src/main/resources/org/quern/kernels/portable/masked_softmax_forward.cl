@@ -13,7 +13,7 @@ KERNEL(masked_softmax_forward, WG)(
   LOCAL_ARRAY(float, row, ROW);
   int from, to;
   visible_in_row(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
-  const int first = (from / VW + ITEM) * VW;
+  const int first = FIRST_OF_ROW(from);
   const long at = (long)GROUP_X * keys;
   vec top = SPLAT(MINUS_INFINITY);
   for (int j = first; j < to; j += WG * VW) {

@@ -11,7 +11,7 @@ KERNEL(masked_softmax_forward_online, WG)(
   LOCAL_ARRAY(float, s, WG);
   int from, to;
   visible_in_row(positions[GROUP_X / queries / heads] + GROUP_X % queries, keys, causal, window, &from, &to);
-  const int first = (from / VW + ITEM) * VW;
+  const int first = FIRST_OF_ROW(from);
   const long at = (long)GROUP_X * keys;
   float top = MINUS_INFINITY, own = 0;
   for (int j = first; j < to; j += WG * VW) {
