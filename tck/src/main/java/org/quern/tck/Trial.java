@@ -203,6 +203,11 @@ public final class Trial implements AutoCloseable {
     throw new IllegalArgumentException("no output " + what);
   }
 
+  /// {@return the storages of all inputs and outputs}
+  List<DType> storages() {
+    return slots.stream().map(s -> s.tensor().dtype()).distinct().sorted().toList();
+  }
+
   /// {@return the outputs by name, after looking at the sentinels and inputs}
   ///
   /// @throws Violation if something was written that must not be
