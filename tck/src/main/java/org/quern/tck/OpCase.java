@@ -58,7 +58,8 @@ public record OpCase(
     return op + " " + label;
   }
 
-  /// {@return the bytes of all inputs and outputs}
+  /// {@return the bytes that a call must move: each input read, each output written, what is both
+  /// read and written}
   ///
   /// @param backend where to find out
   public long bytes(Backend backend) {
