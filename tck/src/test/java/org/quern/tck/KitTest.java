@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.quern.core.Backend;
 import org.quern.core.Ops;
@@ -50,6 +51,15 @@ class KitTest {
       OpCase c =
           OpCases.all().stream().filter(o -> o.name().equals("axpy ADD [771]")).findAny().get();
       assertEquals(3 * 4 * 771, c.bytes(naive));
+    }
+  }
+
+  @Test
+  void everyExpensiveOperationHasASpeedCase() {
+    List<String> timed = OpCases.forSpeed().stream().map(OpCase::op).toList();
+    Set<String> cheap = Set.of("fill", "copy", "scale", "axpy");
+    for (var m : Ops.class.getMethods()) {
+      assertTrue(timed.contains(m.getName()) || cheap.contains(m.getName()), m.getName());
     }
   }
 
