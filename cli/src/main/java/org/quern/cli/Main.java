@@ -19,6 +19,7 @@ import picocli.CommandLine.ScopeType;
       TrainCommand.class,
       EvalCommand.class,
       DevicesCommand.class,
+      VerifyCommand.class,
       BenchCommand.class,
     },
     exitCodeListHeading = "%nExit codes:%n",
