@@ -2,6 +2,7 @@ package org.quern.tck;
 
 import java.lang.reflect.Method;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -87,7 +88,8 @@ public final class Report {
     return failures().isEmpty();
   }
 
-  /// {@return a row for each operation and storage, in the order of the checks}
+  /// {@return a row for each operation and storage: operations in the order of the checks, F32
+  /// before what is narrower}
   public List<Row> rows() {
     Map<String, Map<List<DType>, Row>> rows = new LinkedHashMap<>();
     for (Outcome o : outcomes) {
@@ -99,7 +101,10 @@ public final class Report {
               (row, one) -> row.plus(o));
     }
     List<Row> out = new ArrayList<>();
-    rows.values().forEach(same -> out.addAll(same.values()));
+    Comparator<Row> byStorage =
+        Comparator.comparing((Row r) -> r.storage().getFirst())
+            .thenComparingInt(r -> r.storage().size());
+    rows.values().forEach(same -> same.values().stream().sorted(byStorage).forEach(out::add));
     return out;
   }
 

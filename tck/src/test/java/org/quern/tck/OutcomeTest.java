@@ -60,8 +60,11 @@ class OutcomeTest {
   void rowsAreByOperationAndStorage() {
     try (Backend naive = new ReferenceBackend(Rounding.nearest())) {
       assertEquals(
-          List.of("convert F32", "convert BF16", "convert F16", "convert BF16+F16"),
+          List.of("convert F32", "convert BF16", "convert BF16+F16", "convert F16"),
           report(naive, "convert").rows().stream().map(Report.Row::name).toList());
+      assertEquals(
+          List.of("linear F32", "linear BF16", "linear F16"),
+          report(naive, "linear").rows().stream().map(Report.Row::name).toList());
       Report.Row exact = report(naive, "copy").rows().getLast();
       assertEquals("copy I32", exact.name());
       assertEquals(0, exact.worst().error());
