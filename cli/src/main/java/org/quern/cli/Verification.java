@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
+import org.quern.core.DeviceException;
 import org.quern.core.DeviceInfo;
 import org.quern.core.OutOfDeviceMemoryException;
 import org.quern.tck.Ceilings;
@@ -92,6 +93,10 @@ record Verification(
       return new Call(c, null, "no memory for another " + Text.bytes(e.requested()), "");
     } catch (UnsupportedOperationException | IllegalArgumentException e) {
       return new Call(c, null, "unsupported", "");
+    } catch (DeviceException e) {
+      return e.effect() == DeviceException.Effect.OUT_OF_MEMORY
+          ? new Call(c, null, "the driver found no memory", "")
+          : new Call(c, null, "", e.toString());
     } catch (RuntimeException e) {
       return new Call(c, null, "", e.toString());
     }
