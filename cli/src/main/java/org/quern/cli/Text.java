@@ -25,6 +25,11 @@ final class Text {
         Locale.ROOT, x < 10 ? "%.2f %s" : x < 100 ? "%.1f %s" : "%.0f %s", x, unit);
   }
 
+  /// {@return a rate, without its unit: one digit behind the point where that says something}
+  static String rate(double x) {
+    return String.format(Locale.ROOT, x < 1000 ? "%.1f" : "%.0f", x);
+  }
+
   /// {@return a size with its unit, such as `256 MiB`}
   static String bytes(long bytes) {
     return bytes < 1 << 20

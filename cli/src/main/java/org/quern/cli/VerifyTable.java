@@ -123,14 +123,10 @@ final class VerifyTable {
         CALL,
         call.timed().label(),
         Text.seconds(s.seconds()),
-        rate(s.gigabytes()),
-        s.flops() == 0 ? "-" : rate(s.gigaflops()),
+        Text.rate(s.gigabytes()),
+        s.flops() == 0 ? "-" : Text.rate(s.gigaflops()),
         String.format(Locale.ROOT, "%.0f %%", 100 * c.share(s)),
         c.bound(s).name().toLowerCase(Locale.ROOT));
-  }
-
-  private static String rate(double x) {
-    return String.format(Locale.ROOT, x < 1000 ? "%.1f" : "%.0f", x);
   }
 
   private void failures() {
