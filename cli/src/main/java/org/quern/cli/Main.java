@@ -20,6 +20,7 @@ import picocli.CommandLine.ScopeType;
       EvalCommand.class,
       DevicesCommand.class,
       VerifyCommand.class,
+      TuneCommand.class,
       BenchCommand.class,
     },
     exitCodeListHeading = "%nExit codes:%n",
