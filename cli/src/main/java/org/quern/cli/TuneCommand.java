@@ -13,8 +13,8 @@ import picocli.CommandLine.Command;
 @Command(
     name = "tune",
     description = {
-      "Measures which sizes of its kernels are fastest on a device, and keeps them",
-      "for later runs. Without --backend: on every device that can be tuned."
+      "Finds the fastest sizes of a device's kernels, and keeps them.",
+      "Without --backend: on every device that can be tuned."
     })
 final class TuneCommand extends BaseCommand {
   @Override

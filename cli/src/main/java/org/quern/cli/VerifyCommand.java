@@ -20,8 +20,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "verify",
     description = {
-      "Runs the compatibility kit on this device: every operation compared with",
-      "float64, and how fast it is. Takes a minute."
+      "Compares a device's results with float64, and measures its speed.",
+      "Runs the compatibility kit; takes a minute or two."
     })
 final class VerifyCommand extends BaseCommand {
   private static final int WIDTH = 76;
