@@ -25,6 +25,8 @@ import picocli.CommandLine.Option;
 final class EvalCommand extends BaseCommand {
   @Mixin ModelOption model = new ModelOption();
 
+  @Mixin ProfileOption profile = new ProfileOption();
+
   @Option(
       names = "--data",
       required = true,
@@ -56,7 +58,7 @@ final class EvalCommand extends BaseCommand {
     if (batch < 1) {
       throw new IllegalArgumentException("--batch must be positive, found " + batch);
     }
-    try (Backend device = Backends.open(settings());
+    try (Backend device = Backends.open(profile.in(settings()));
         ModelFolder files = model.open()) {
       Tokenizer tokenizer =
           files
@@ -71,6 +73,7 @@ final class EvalCommand extends BaseCommand {
         PreparedWeights weights = PreparedWeights.of(m.linearWeights(), device, prepared);
         print(measure(m, weights, tokens, windowOf(m)));
       }
+      profile.report(device, err());
     }
     return 0;
   }

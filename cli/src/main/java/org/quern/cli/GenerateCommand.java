@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +36,8 @@ final class GenerateCommand extends BaseCommand {
   List<String> prompts = new ArrayList<>();
 
   @Mixin ModelOption model = new ModelOption();
+
+  @Mixin ProfileOption profile = new ProfileOption();
 
   @Option(
       names = "--ids",
@@ -105,13 +108,13 @@ final class GenerateCommand extends BaseCommand {
   boolean logprobs;
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     if (ids != null && !prompts.isEmpty()) {
       throw new IllegalArgumentException("give a prompt or --ids, not both");
     }
     GenerationOptions options = options();
     try (ModelFolder files = model.open();
-        TextModel text = TextModel.load(files, settings());
+        TextModel text = TextModel.load(files, profile.in(settings()));
         Interrupts interrupts = new Interrupts()) {
       List<int[]> starts = starts(text);
       starts.forEach(start -> checkLength(start.length, text));
@@ -119,6 +122,7 @@ final class GenerateCommand extends BaseCommand {
           starts.size() > 1
               ? batch(text, starts, options, interrupts)
               : List.of(single(text, starts.getFirst(), options, interrupts));
+      profile.report(text.backend(), err());
       boolean cancelled = results.stream().anyMatch(r -> r.reason() == FinishReason.CANCELLED);
       return cancelled ? Failures.INTERRUPTED : 0;
     }

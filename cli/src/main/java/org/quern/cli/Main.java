@@ -19,6 +19,8 @@ import picocli.CommandLine.ScopeType;
       TrainCommand.class,
       EvalCommand.class,
       DevicesCommand.class,
+      VerifyCommand.class,
+      TuneCommand.class,
       BenchCommand.class,
     },
     exitCodeListHeading = "%nExit codes:%n",

@@ -26,6 +26,8 @@ final class NextCommand extends BaseCommand {
 
   @Mixin ModelOption model = new ModelOption();
 
+  @Mixin ProfileOption profile = new ProfileOption();
+
   @Option(names = "--ids", paramLabel = "\"1 2 3\"", description = "Token ids in place of a text.")
   @Nullable String ids;
 
@@ -50,7 +52,7 @@ final class NextCommand extends BaseCommand {
       throw new IllegalArgumentException("--logits needs --json");
     }
     try (ModelFolder files = model.open();
-        TextModel loaded = TextModel.load(files, settings())) {
+        TextModel loaded = TextModel.load(files, profile.in(settings()))) {
       int[] tokens =
           ids != null ? Ids.parse(ids) : loaded.generator().encode(text == null ? "" : text);
       if (json) {
@@ -58,6 +60,7 @@ final class NextCommand extends BaseCommand {
       } else {
         writeTable(loaded, tokens);
       }
+      profile.report(loaded.backend(), err());
     }
     return 0;
   }

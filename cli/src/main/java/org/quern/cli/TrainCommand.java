@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -21,6 +22,7 @@ import org.quern.train.TokenSplit;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `quern train`.
@@ -149,8 +151,10 @@ final class TrainCommand extends BaseCommand {
       description = "Validate and checkpoint after so many steps. Default: 100.")
   int evaluateEvery = 100;
 
+  @Mixin ProfileOption profile = new ProfileOption();
+
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     if (evaluationTokens < 2) {
       throw new IllegalArgumentException(
           "--eval-tokens must be at least 2, found " + evaluationTokens);
@@ -164,7 +168,7 @@ final class TrainCommand extends BaseCommand {
     String name = preset.name().toLowerCase(Locale.ROOT);
     RunFolder run = new RunFolder(out == null ? Path.of("runs", name) : out);
     TrainingConfig config = trainingConfig();
-    try (Backend device = Backends.open(settings());
+    try (Backend device = Backends.open(profile.in(settings()));
         ModelFolder source = modelFolder == null ? null : ModelFolder.open(modelFolder)) {
       TextSource text = TextSource.read(data);
       Tokenizer tokenizer = tokenizer(source, text);
@@ -176,7 +180,12 @@ final class TrainCommand extends BaseCommand {
           Trainer trainer = new Trainer(model, config, split)) {
         run.prepare(resume, overwrite);
         describe(text, tokens.length, tokenizer, trainer, device);
-        return new TrainingLoop(run, trainer, tokenizer, storage, evaluateEvery, out()).run(resume);
+        var loop = new TrainingLoop(run, trainer, tokenizer, storage, evaluateEvery, out());
+        try (Interrupts interrupts = new Interrupts()) {
+          int code = loop.run(resume, interrupts);
+          profile.report(device, err());
+          return code;
+        }
       }
     }
   }

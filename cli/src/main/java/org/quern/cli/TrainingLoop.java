@@ -50,15 +50,16 @@ final class TrainingLoop {
   /// Runs to the last step, or until the user wants to stop.
   ///
   /// @param resume from the folder's checkpoint
+  /// @param interrupts say when the user wants to stop
   /// @return the exit code
-  int run(boolean resume) {
+  int run(boolean resume, Interrupts interrupts) {
     if (resume) {
       Map<String, String> kept = Checkpoint.restore(folder.checkpoint(), trainer);
       best = Double.parseDouble(kept.getOrDefault("best", "Infinity"));
       folder.cutLosses(trainer.steps());
       say("resuming   behind step %d", trainer.steps());
     }
-    if (!steps()) {
+    if (!steps(interrupts)) {
       return Failures.INTERRUPTED;
     }
     say("best validation loss %.4f; the model is in %s", best, folder.path());
@@ -72,10 +73,9 @@ final class TrainingLoop {
   }
 
   /// {@return whether all steps were taken}
-  private boolean steps() {
+  private boolean steps(Interrupts interrupts) {
     TrainingConfig c = trainer.config();
-    try (Interrupts interrupts = new Interrupts();
-        Progress bar = Progress.open("train", "steps", trainer.steps(), c.steps(), out)) {
+    try (Progress bar = Progress.open("train", "steps", trainer.steps(), c.steps(), out)) {
       long since = System.nanoTime();
       long from = trainer.steps();
       while (!trainer.done()) {

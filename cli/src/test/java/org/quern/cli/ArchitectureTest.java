@@ -29,6 +29,7 @@ class ArchitectureTest {
             "cuda.CudaProvider",
             "opencl.OpenClProvider",
             "bench.AttentionRun",
+            "tck.Kit",
             "cli.Main")) {
       assertTrue(CLASSES.contain("org.quern." + name), name);
     }

@@ -244,7 +244,8 @@ class CommandsTest {
 
   @Test
   void helpFitsAnEightyColumnTerminal() {
-    for (String command : List.of("generate", "next", "train", "eval", "devices", "bench")) {
+    for (String command :
+        List.of("generate", "next", "train", "eval", "devices", "verify", "tune", "bench")) {
       String help = Cli.run(command, "--help").ok().out();
       help.lines().forEach(l -> assertTrue(l.length() <= 80, l));
     }

@@ -11,6 +11,8 @@ import java.util.ServiceLoader;
 public final class Backends {
   private static final System.Logger LOG = System.getLogger(Backends.class.getName());
 
+  private static final String AUTO = "auto";
+
   private Backends() {}
 
   /// One backend and what its probe found.
@@ -18,6 +20,12 @@ public final class Backends {
   /// @param provider the backend
   /// @param availability what was found
   public record Found(BackendProvider provider, Availability availability) {}
+
+  /// One device of a backend that can run.
+  ///
+  /// @param provider the backend
+  /// @param device one of its devices
+  public record Choice(BackendProvider provider, DeviceInfo device) {}
 
   /// {@return every backend on the path with its probe's answer, the most preferred first}
   public static List<Found> probe() {
@@ -51,39 +59,51 @@ public final class Backends {
   /// @throws IllegalArgumentException if it is unknown or cannot run; the message is [#table] with
   ///   what to do
   public static Backend open(Settings settings) {
-    List<Found> found = probe();
-    String choice = settings.backend();
-    if (choice.equals("auto")) {
-      return openBest(found, settings);
+    Choice choice = choose(probe(), settings.backend());
+    if (settings.backend().equals(AUTO)) {
+      LOG.log(
+          System.Logger.Level.INFO,
+          "backend auto: {0} on {1}",
+          choice.provider().name(),
+          choice.device().name());
     }
-    int colon = choice.indexOf(':');
-    String name = colon < 0 ? choice : choice.substring(0, colon);
-    int index = colon < 0 ? 0 : deviceIndex(choice, choice.substring(colon + 1));
+    return choice.provider().open(choice.device().index(), settings);
+  }
+
+  /// {@return the device that a setting names}
+  ///
+  /// @param found from [#probe]
+  /// @param backend `auto` for the best one that is ready, or a backend's name with an optional
+  ///   `:index`
+  /// @throws IllegalArgumentException if it is unknown or cannot run; the message is [#table] with
+  ///   what to do
+  public static Choice choose(List<Found> found, String backend) {
+    if (backend.equals(AUTO)) {
+      return best(found);
+    }
+    int colon = backend.indexOf(':');
+    String name = colon < 0 ? backend : backend.substring(0, colon);
+    int index = colon < 0 ? 0 : deviceIndex(backend, backend.substring(colon + 1));
     for (Found f : found) {
       if (f.provider().name().equals(name)) {
-        return openChosen(f, index, settings);
+        return named(f, index);
       }
     }
     throw new IllegalArgumentException(
-        "unknown backend '%s'. Known here:%n%s".formatted(choice, table(found)));
+        "unknown backend '%s'. Known here:%n%s".formatted(backend, table(found)));
   }
 
-  private static Backend openBest(List<Found> found, Settings settings) {
+  private static Choice best(List<Found> found) {
     for (Found f : found) {
       if (f.availability() instanceof Availability.Ready ready) {
-        LOG.log(
-            System.Logger.Level.INFO,
-            "backend auto: {0} on {1}",
-            f.provider().name(),
-            ready.devices().getFirst().name());
-        return f.provider().open(0, settings);
+        return new Choice(f.provider(), ready.devices().getFirst());
       }
     }
     throw new IllegalArgumentException(
         "no backend can run here; add quern-cpu to the path. Found:%n%s".formatted(table(found)));
   }
 
-  private static Backend openChosen(Found found, int index, Settings settings) {
+  private static Choice named(Found found, int index) {
     String name = found.provider().name();
     return switch (found.availability()) {
       case Availability.Missing m ->
@@ -95,7 +115,7 @@ public final class Backends {
               "backend '%s' has no device %d; it has %d:%n%s"
                   .formatted(name, index, ready.devices().size(), table(List.of(found))));
         }
-        yield found.provider().open(index, settings);
+        yield new Choice(found.provider(), ready.devices().get(index));
       }
     };
   }

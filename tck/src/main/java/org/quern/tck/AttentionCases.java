@@ -54,7 +54,8 @@ final class AttentionCases {
           Tensor positions = PLAIN.positions(t);
           AttentionSpec spec = AttentionShape.spec(Mask.CAUSAL, 13, 0);
           return () -> t.ops().attention(y, lse, q, k, v, spec, positions, t.scope());
-        });
+        },
+        DType.F16);
   }
 
   /// Two products of all pairs.

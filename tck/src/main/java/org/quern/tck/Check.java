@@ -1,6 +1,8 @@
 package org.quern.tck;
 
+import java.util.List;
 import org.quern.core.Backend;
+import org.quern.core.DType;
 
 /// One thing that every backend is held to.
 public interface Check {
@@ -13,6 +15,12 @@ public interface Check {
   static String group(String name) {
     int end = name.indexOf(' ');
     return end < 0 ? name : name.substring(0, end);
+  }
+
+  /// {@return how its inputs and outputs are stored: every real storage but F32 among them, in the
+  /// order of [DType]; F32 where there is none; I32 where all are integers}
+  default List<DType> storage() {
+    return List.of(DType.F32);
   }
 
   /// {@return what came of it}

@@ -75,7 +75,8 @@ final class ElementwiseCases {
           Tensor b = t.normal("b", DType.BF16, 207);
           Tensor y = t.output("y", DType.BF16, 207);
           return () -> t.ops().add(y, a, b);
-        });
+        },
+        DType.BF16);
   }
 
   private static void memory(CaseList list, int n) {
@@ -175,7 +176,9 @@ final class ElementwiseCases {
                 t.ops().convert(y, x);
                 t.ops().convert(out, many);
               };
-            });
+            },
+            from,
+            to);
       }
     }
     for (DType dtype : new DType[] {DType.BF16, DType.F16, DType.I32}) {
@@ -186,7 +189,8 @@ final class ElementwiseCases {
             Tensor x = t.normal("x", dtype, 127);
             Tensor y = t.output("y", dtype, 127);
             return () -> t.ops().copy(y, x);
-          });
+          },
+          dtype);
     }
   }
 

@@ -17,7 +17,7 @@ import org.quern.tck.reference.Rounding;
 ///
 /// @param exact by name
 /// @param tolerances by name
-record Expected(Map<String, double[]> exact, Map<String, Tolerance> tolerances) {
+record Expected(Results exact, Map<String, Tolerance> tolerances) {
   private static final double TIGHT = 1e-9;
   private static final int RANDOM_RUNS = 3;
   private static final Map<String, Expected> CACHE = new ConcurrentHashMap<>();
@@ -26,7 +26,11 @@ record Expected(Map<String, double[]> exact, Map<String, Tolerance> tolerances) 
   ///
   /// @param values by name
   /// @param storage by name; what is not named is F32
-  record Results(Map<String, double[]> values, Map<String, DType> storage) {}
+  record Results(Map<String, double[]> values, Map<String, DType> storage) {
+    DType dtype(String name) {
+      return storage.getOrDefault(name, DType.F32);
+    }
+  }
 
   /// {@return what a computation gives on the reference}
   ///
@@ -69,7 +73,7 @@ record Expected(Map<String, double[]> exact, Map<String, Tolerance> tolerances) 
   static Expected tight(Map<String, double[]> exact) {
     Map<String, Tolerance> tolerances = new LinkedHashMap<>();
     exact.forEach((k, x) -> tolerances.put(k, new Tolerance(TIGHT * Math.max(1, largest(x)))));
-    return new Expected(exact, tolerances);
+    return new Expected(new Results(exact, Map.of()), tolerances);
   }
 
   private static double largest(double[] x) {
@@ -85,7 +89,7 @@ record Expected(Map<String, double[]> exact, Map<String, Tolerance> tolerances) 
     Map<String, Tolerance> tolerances = new LinkedHashMap<>();
     if (precision == OpCase.Precision.EXACT) {
       exact.values().keySet().forEach(k -> tolerances.put(k, new Tolerance(0)));
-      return new Expected(exact.values(), tolerances);
+      return new Expected(exact, tolerances);
     }
     Results naive = on(Rounding.nearest(), computation);
     List<Results> random = new ArrayList<>();
@@ -102,8 +106,8 @@ record Expected(Map<String, double[]> exact, Map<String, Tolerance> tolerances) 
                         x,
                         value(naive, k),
                         random.stream().map(r -> value(r, k)).toList(),
-                        exact.storage().getOrDefault(k, DType.F32))));
-    return new Expected(exact.values(), tolerances);
+                        exact.dtype(k))));
+    return new Expected(exact, tolerances);
   }
 
   private static double[] value(Results results, String name) {
@@ -122,32 +126,34 @@ record Expected(Map<String, double[]> exact, Map<String, Tolerance> tolerances) 
 
   /// What a comparison found.
   ///
-  /// @param ratio the largest error, as a share of what is allowed
+  /// @param worst the output that is nearest to what is allowed, or farthest beyond it
   /// @param problem the first output that is off, or null
-  record Verdict(double ratio, @Nullable String problem) {}
+  record Verdict(Comparison worst, @Nullable String problem) {}
 
   /// {@return how far results are from these}
   ///
   /// @param actual by name
   Verdict compare(Map<String, double[]> actual) {
-    double worst = 0;
+    Comparison worst = Comparison.NONE;
     String problem = null;
-    for (Map.Entry<String, double[]> e : exact.entrySet()) {
+    for (Map.Entry<String, double[]> e : exact.values().entrySet()) {
       double[] x = e.getValue();
       double[] a = actual.get(e.getKey());
       Tolerance tolerance = tolerances.get(e.getKey());
-      if (a == null || tolerance == null || a.length != x.length) {
-        return new Verdict(Double.POSITIVE_INFINITY, "no output " + e.getKey());
+      double error =
+          a == null || a.length != x.length ? Double.POSITIVE_INFINITY : Tolerance.error(a, x);
+      double allowed = tolerance == null ? 0 : tolerance.bound();
+      Comparison c = new Comparison(e.getKey(), exact.dtype(e.getKey()), error, allowed);
+      if (a == null || a.length != x.length) {
+        return new Verdict(c, "no output " + e.getKey());
       }
-      double error = Tolerance.error(a, x);
-      double ratio = error == 0 ? 0 : error / tolerance.bound();
-      if (ratio > 1 && problem == null) {
+      if (c.ratio() > 1 && problem == null) {
         int i = Tolerance.worst(a, x);
         problem =
             "%s[%d of %d] = %s, expected %s: error %.3g, allowed %.3g"
-                .formatted(e.getKey(), i, x.length, a[i], x[i], error, tolerance.bound());
+                .formatted(e.getKey(), i, x.length, a[i], x[i], error, allowed);
       }
-      worst = Math.max(worst, ratio);
+      worst = worst.worse(c);
     }
     return new Verdict(worst, problem);
   }

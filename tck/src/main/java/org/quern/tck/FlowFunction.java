@@ -45,6 +45,7 @@ record FlowFunction(String name, List<Shape> inputs, Shape output, Body body) {
     return new OpCase(
         "Flow." + Check.group(name),
         name,
+        CaseList.FLOATS,
         0,
         OpCase.Need.REQUIRED,
         OpCase.Precision.ROUNDED,

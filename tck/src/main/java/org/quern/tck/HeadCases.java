@@ -39,7 +39,8 @@ final class HeadCases {
           Tensor x = t.normal("x", DType.BF16, 2, 3, 7, 13);
           Tensor y = t.output("y", DType.BF16, 2, 7, 39);
           return () -> t.ops().mergeHeads(y, x);
-        });
+        },
+        DType.BF16);
   }
 
   private static void split(CaseList list, AttentionShape s, int size) {

@@ -40,7 +40,7 @@ public final class Kit {
     try {
       return check.run(backend);
     } catch (RuntimeException e) {
-      return Outcome.failed(check.name(), Double.POSITIVE_INFINITY, e.toString());
+      return Outcome.failed(check, Comparison.NONE, e.toString());
     }
   }
 }

@@ -131,7 +131,8 @@ final class MatmulCases {
             Tensor b = t.normal("b", dtype, 64, 127);
             Tensor c = t.output("c", 13, 64);
             return () -> t.ops().matmul(Sink.set(c), a, Trans.N, b, Trans.T, 1);
-          });
+          },
+          dtype);
       list.addOptional(
           "linear",
           dtype + " weight",
@@ -141,7 +142,8 @@ final class MatmulCases {
             Tensor w = t.normal("w", dtype, 64, 127);
             Tensor y = t.output("y", 3, 64);
             return () -> t.ops().linear(y, y, x, w, null, Activation.NONE);
-          });
+          },
+          dtype);
     }
   }
 

@@ -139,11 +139,11 @@ record ModelCheck(
     Expected.Verdict verdict = expected(backend).compare(computation.apply(backend));
     long leaked = backend.pool().stats().inUse() - before;
     if (verdict.problem() != null) {
-      return Outcome.failed(name, verdict.ratio(), verdict.problem());
+      return Outcome.failed(this, verdict.worst(), verdict.problem());
     }
     return leaked == 0
-        ? Outcome.passed(name, verdict.ratio())
-        : Outcome.failed(name, 0, leaked + " bytes were not given back");
+        ? Outcome.passed(this, verdict.worst())
+        : Outcome.failed(this, verdict.worst(), leaked + " bytes were not given back");
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.quern.tck;
 
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.quern.core.Backend;
 import org.quern.core.DType;
@@ -12,12 +13,19 @@ import org.quern.core.DType;
 ///
 /// @param op the operation's name
 /// @param label what tells this call from others of the operation: shapes, modes
+/// @param storage how its inputs and outputs are stored, as [Check#storage] says
 /// @param flops floating-point operations of the call, two a multiply-add; 0 where bytes matter
 /// @param need whether a backend may lack it
 /// @param precision whether results may be rounded
 /// @param body prepares the call
 public record OpCase(
-    String op, String label, double flops, Need need, Precision precision, Body body)
+    String op,
+    String label,
+    List<DType> storage,
+    double flops,
+    Need need,
+    Precision precision,
+    Body body)
     implements Check {
 
   /// Whether a backend may lack a case.
@@ -50,7 +58,8 @@ public record OpCase(
     return op + " " + label;
   }
 
-  /// {@return the bytes of all inputs and outputs}
+  /// {@return the bytes that a call must move: each input read, each output written, what is both
+  /// read and written}
   ///
   /// @param backend where to find out
   public long bytes(Backend backend) {
@@ -72,26 +81,25 @@ public record OpCase(
       Map<String, double[]> first = results(backend).values();
       Expected.Verdict verdict = expected.compare(first);
       if (verdict.problem() != null) {
-        return Outcome.failed(name(), verdict.ratio(), verdict.problem());
+        return Outcome.failed(this, verdict.worst(), verdict.problem());
       }
       Map<String, double[]> second = results(backend).values();
       for (String output : first.keySet()) {
         if (!Arrays.equals(first.get(output), second.get(output))) {
-          return Outcome.failed(name(), 0, output + " differs between two runs of the same call");
+          return Outcome.failed(
+              this, verdict.worst(), output + " differs between two runs of the same call");
         }
       }
       long leaked = backend.pool().stats().inUse() - before;
       return leaked == 0
-          ? Outcome.passed(name(), verdict.ratio())
-          : Outcome.failed(name(), 0, leaked + " bytes were not given back");
+          ? Outcome.passed(this, verdict.worst())
+          : Outcome.failed(this, verdict.worst(), leaked + " bytes were not given back");
     } catch (Trial.Violation e) {
-      return Outcome.failed(name(), Double.POSITIVE_INFINITY, String.valueOf(e.getMessage()));
+      return Outcome.failed(this, Comparison.NONE, String.valueOf(e.getMessage()));
     } catch (UnsupportedOperationException | IllegalArgumentException e) {
-      return new Outcome(
-          name(),
-          need == Need.OPTIONAL ? Outcome.Status.UNSUPPORTED : Outcome.Status.FAILED,
-          0,
-          e.toString());
+      return need == Need.OPTIONAL
+          ? Outcome.unsupported(this, e.getMessage() == null ? e.toString() : e.getMessage())
+          : Outcome.failed(this, Comparison.NONE, e.toString());
     }
   }
 

@@ -1,34 +1,57 @@
 package org.quern.tck;
 
+import java.util.Arrays;
 import org.quern.core.Activation;
-import org.quern.core.AdamWSpec;
 import org.quern.core.AttentionSpec;
 import org.quern.core.Mask;
+import org.quern.core.Scope;
 import org.quern.core.Shape;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
+import org.quern.core.Trans;
 
-/// One call of each expensive operation at the sizes of GPT-2 small: for [Speed], too large for the
-/// reference.
+/// Calls of the matrix products, the linear maps and attention at the sizes of GPT-2 small: for
+/// [Speed], too large for the reference. The rest is in [SpeedRows].
 final class SpeedCases {
-  private static final int C = 768;
-  private static final int HEADS = 12;
-  private static final int D = 64;
-  private static final int VOCABULARY = 50257;
-  private static final float EPSILON = 1e-5f;
+  static final int C = 768;
+  static final int HEADS = 12;
+  static final int D = 64;
+  static final int CONTEXT = 1024;
+  static final int VOCABULARY = 50257;
 
   private SpeedCases() {}
 
   static void addTo(CaseList list) {
+    for (Trans[] t : new Trans[][] {{Trans.N, Trans.T}, {Trans.N, Trans.N}, {Trans.T, Trans.N}}) {
+      matmul(list, t[0], t[1]);
+    }
     for (int n : new int[] {1, 256}) {
       linear(list, n, C, 3 * C);
       linear(list, n, 4 * C, C);
     }
+    linear(list, 1, C, VOCABULARY);
     linearBackward(list, 256, C, 4 * C);
-    attention(list, 512, 512);
-    attention(list, 1, 1024);
-    attentionBackward(list, 512);
-    rows(list, 512);
+    maskedSoftmax(list);
+    maskedSoftmaxBackward(list);
+    attention(list, 1, CONTEXT);
+    attention(list, 1, 1);
+    attention(list, 16, 1);
+    attentionBackward(list);
+    SpeedRows.addTo(list);
+  }
+
+  private static void matmul(CaseList list, Trans ta, Trans tb) {
+    int n = 1024;
+    list.add(
+        "matmul",
+        "%s%s m=n=k=%d".formatted(ta, tb, n),
+        2.0 * n * n * n,
+        t -> {
+          Tensor a = t.normal("a", n, n);
+          Tensor b = t.normal("b", n, n);
+          Sink c = t.sink("c", Sink.Mode.SET, n, n);
+          return () -> t.ops().matmul(c, a, ta, b, tb, 1);
+        });
   }
 
   private static void linear(CaseList list, int n, int c, int o) {
@@ -61,91 +84,102 @@ final class SpeedCases {
         });
   }
 
-  /// Visible pairs of a query and a key, when the last query is at the last key.
-  private static double pairs(int queries, int keys) {
-    return HEADS * (queries * (double) keys - queries * (queries - 1) / 2.0);
+  /// Visible pairs of a query and a key of one text, when the last query is at the last key.
+  private static double pairs(int queries) {
+    return HEADS * (queries * (double) CONTEXT - queries * (queries - 1) / 2.0);
   }
 
   private static AttentionSpec spec() {
     return AttentionSpec.of(Mask.CAUSAL, 0.125f);
   }
 
-  private static void attention(CaseList list, int queries, int keys) {
+  private static Tensor start(Trial t) {
+    return t.ints("positions", Shape.of(1), 0);
+  }
+
+  /// Hidden scores are not read, but all weights are written.
+  private static void maskedSoftmax(CaseList list) {
+    double all = (double) HEADS * CONTEXT * CONTEXT;
+    list.add(
+        "maskedSoftmax",
+        "causal B=1 S=T=" + CONTEXT,
+        5 * pairs(CONTEXT),
+        t -> {
+          Tensor x = t.normal("x", 1, HEADS, CONTEXT, CONTEXT);
+          Tensor y = t.output("y", 1, HEADS, CONTEXT, CONTEXT);
+          Tensor lse = t.output("lse", 1, HEADS, CONTEXT);
+          Tensor positions = start(t);
+          t.moves(Float.BYTES * (pairs(CONTEXT) + all));
+          return () -> t.ops().maskedSoftmax(y, lse, x, spec(), positions);
+        });
+  }
+
+  private static void maskedSoftmaxBackward(CaseList list) {
+    double all = (double) HEADS * CONTEXT * CONTEXT;
+    list.add(
+        "maskedSoftmaxBackward",
+        "causal B=1 S=T=" + CONTEXT,
+        8 * pairs(CONTEXT),
+        t -> {
+          Tensor x = t.normal("x", 1, HEADS, CONTEXT, CONTEXT);
+          Tensor dy = t.normal("dy", 1, HEADS, CONTEXT, CONTEXT);
+          Tensor dx = t.output("dx", 1, HEADS, CONTEXT, CONTEXT);
+          Tensor lse = t.output("lse", 1, HEADS, CONTEXT);
+          Tensor positions = start(t);
+          t.ops().maskedSoftmax(dx, lse, x, spec(), positions);
+          t.moves(Float.BYTES * (2 * pairs(CONTEXT) + all));
+          return () -> t.ops().maskedSoftmaxBackward(Sink.set(dx), dy, x, lse, spec(), positions);
+        });
+  }
+
+  /// Queries at the end of a full context: all of it, or the next token of each text.
+  private static void attention(CaseList list, int batch, int queries) {
     list.add(
         "attention",
-        "causal S=%d T=%d".formatted(queries, keys),
-        4 * D * pairs(queries, keys),
+        "causal B=%d S=%d T=%d".formatted(batch, queries, CONTEXT),
+        4.0 * D * batch * pairs(queries),
         t -> {
-          Tensor q = t.normal("q", 1, HEADS, queries, D);
-          Tensor k = t.normal("k", 1, HEADS, keys, D);
-          Tensor v = t.normal("v", 1, HEADS, keys, D);
-          Tensor y = t.output("y", 1, HEADS, queries, D);
-          Tensor lse = t.output("lse", 1, HEADS, queries);
-          Tensor positions = t.ints("positions", Shape.of(1), keys - queries);
-          return () -> t.ops().attention(y, lse, q, k, v, spec(), positions, t.scope());
+          Tensor q = t.normal("q", batch, HEADS, queries, D);
+          Tensor k = t.normal("k", batch, HEADS, CONTEXT, D);
+          Tensor v = t.normal("v", batch, HEADS, CONTEXT, D);
+          Tensor y = t.output("y", batch, HEADS, queries, D);
+          Tensor lse = t.output("lse", batch, HEADS, queries);
+          int[] last = new int[batch];
+          Arrays.fill(last, CONTEXT - queries);
+          Tensor positions = t.ints("positions", Shape.of(batch), last);
+          return () -> {
+            try (Scope scratch = t.backend().open("call")) {
+              t.ops().attention(y, lse, q, k, v, spec(), positions, scratch);
+            }
+          };
         });
   }
 
   /// 2.5 times the forward (arXiv:2307.08691, section 4.1).
-  private static void attentionBackward(CaseList list, int length) {
+  private static void attentionBackward(CaseList list) {
+    int s = CONTEXT;
     list.add(
         "attentionBackward",
-        "causal S=%d".formatted(length),
-        10 * D * pairs(length, length),
+        "causal B=1 S=T=" + s,
+        10 * D * pairs(s),
         t -> {
-          Tensor q = t.normal("q", 1, HEADS, length, D);
-          Tensor k = t.normal("k", 1, HEADS, length, D);
-          Tensor v = t.normal("v", 1, HEADS, length, D);
-          Tensor y = t.output("y", 1, HEADS, length, D);
-          Tensor lse = t.output("lse", 1, HEADS, length);
-          Tensor dy = t.normal("dy", 1, HEADS, length, D);
-          Tensor positions = t.ints("positions", Shape.of(1), 0);
-          Sink dq = t.sink("dq", Sink.Mode.SET, 1, HEADS, length, D);
-          Sink dk = t.sink("dk", Sink.Mode.SET, 1, HEADS, length, D);
-          Sink dv = t.sink("dv", Sink.Mode.SET, 1, HEADS, length, D);
+          Tensor q = t.normal("q", 1, HEADS, s, D);
+          Tensor k = t.normal("k", 1, HEADS, s, D);
+          Tensor v = t.normal("v", 1, HEADS, s, D);
+          Tensor y = t.output("y", 1, HEADS, s, D);
+          Tensor lse = t.output("lse", 1, HEADS, s);
+          Tensor dy = t.normal("dy", 1, HEADS, s, D);
+          Tensor positions = start(t);
+          Sink dq = t.sink("dq", Sink.Mode.SET, 1, HEADS, s, D);
+          Sink dk = t.sink("dk", Sink.Mode.SET, 1, HEADS, s, D);
+          Sink dv = t.sink("dv", Sink.Mode.SET, 1, HEADS, s, D);
           t.ops().attention(y, lse, q, k, v, spec(), positions, t.scope());
-          return () ->
+          return () -> {
+            try (Scope scratch = t.backend().open("call")) {
               t.ops()
-                  .attentionBackward(dq, dk, dv, dy, y, lse, q, k, v, spec(), positions, t.scope());
-        });
-  }
-
-  private static void rows(CaseList list, int n) {
-    list.add(
-        "layerNorm",
-        "[%d, %d]".formatted(n, C),
-        8.0 * n * C,
-        t -> {
-          Tensor x = t.normal("x", n, C);
-          Tensor gamma = t.normal("gamma", C);
-          Tensor y = t.output("y", n, C);
-          Tensor mean = t.output("mean", n);
-          Tensor rstd = t.output("rstd", n);
-          return () -> t.ops().layerNorm(y, mean, rstd, x, gamma, null, EPSILON);
-        });
-    list.add(
-        "crossEntropy",
-        "N=16 V=" + VOCABULARY,
-        6.0 * 16 * VOCABULARY,
-        t -> {
-          Tensor x = t.normal("x", 16, VOCABULARY);
-          Tensor targets = t.ints("targets", Shape.of(16), new int[16]);
-          Tensor losses = t.output("losses", 16);
-          Tensor dx = t.output("dx", 16, VOCABULARY);
-          return () -> t.ops().crossEntropy(losses, dx, x, targets, -1, 1f / 16);
-        });
-    list.add(
-        "adamW",
-        "[%d, %d]".formatted(4 * C, C),
-        14.0 * 4 * C * C,
-        t -> {
-          Shape s = Shape.of(4L * C, C);
-          Tensor w = t.inOut("w", s, t.normals("w", s.elements()));
-          Tensor m = t.inOut("m", s, new double[4 * C * C]);
-          Tensor v = t.inOut("v", s, new double[4 * C * C]);
-          Tensor g = t.normal("g", 4 * C, C);
-          AdamWSpec spec = new AdamWSpec(1e-4f, 0.9f, 0.95f, 1e-8f, 0.1f, 1, 1);
-          return () -> t.ops().adamW(w, m, v, g, spec);
+                  .attentionBackward(dq, dk, dv, dy, y, lse, q, k, v, spec(), positions, scratch);
+            }
+          };
         });
   }
 }

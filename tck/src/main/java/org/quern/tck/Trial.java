@@ -22,33 +22,64 @@ import org.quern.tck.reference.Rounding;
 /// Every tensor is a slice of a larger buffer, at an odd offset, with sentinels before and behind
 /// it. Outputs start as NaN. Inputs come from a seed derived from the names of the case and of the
 /// input, so that each backend gets the same numbers.
+///
+/// A trial for [Speed] has none of that: tensors as an application has them, at the beginning of
+/// their buffers, large ones with the same numbers again and again.
 public final class Trial implements AutoCloseable {
   private static final int BEFORE = 37;
   private static final int BEHIND = 41;
+
+  /// For speed, so many random numbers are repeated.
+  private static final int REPEATED = 1 << 18;
 
   /// Every storage holds it exactly.
   private static final double SENTINEL = 1232;
 
   private final Backend backend;
   private final String name;
+  private final Purpose purpose;
   private final Scope scope;
   private final List<Slot> slots = new ArrayList<>();
+  private long moved;
+
+  /// What a trial is for.
+  enum Purpose {
+    /// A comparison.
+    PROOF,
+    /// A measurement of time, on tensors that may be large.
+    SPEED
+  }
 
   private enum Role {
     INPUT,
-    OUTPUT
+    OUTPUT,
+    UPDATED
   }
 
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  private record Slot(String name, Role role, Tensor whole, Tensor tensor, double[] start) {}
+  private record Slot(String name, Role role, Tensor whole, Tensor tensor, double[] start) {
+    long bytes() {
+      return role == Role.UPDATED ? 2 * tensor.bytes() : tensor.bytes();
+    }
+  }
+
+  /// Starts a comparison.
+  ///
+  /// @param backend where
+  /// @param name seeds the inputs
+  Trial(Backend backend, String name) {
+    this(backend, name, Purpose.PROOF);
+  }
 
   /// Starts a trial.
   ///
   /// @param backend where
   /// @param name seeds the inputs
-  Trial(Backend backend, String name) {
+  /// @param purpose what for
+  Trial(Backend backend, String name, Purpose purpose) {
     this.backend = backend;
     this.name = name;
+    this.purpose = purpose;
     this.scope = backend.open(name);
   }
 
@@ -78,14 +109,15 @@ public final class Trial implements AutoCloseable {
     return scope;
   }
 
-  /// {@return normal numbers that f32 holds}
+  /// {@return normal numbers that f32 holds; for speed, fewer where they are many, to be repeated}
   ///
   /// @param what seeds them, with the name of the case
   /// @param count how many
   public double[] normals(String what, long count) {
     long seed = (name + "/" + what).hashCode() * 0x9E3779B97F4A7C15L;
     SplittableRandom random = new SplittableRandom(seed);
-    double[] out = new double[Math.toIntExact(count)];
+    long drawn = purpose == Purpose.SPEED ? Math.min(count, REPEATED) : count;
+    double[] out = new double[Math.toIntExact(drawn)];
     for (int i = 0; i < out.length; i++) {
       out[i] = (float) random.nextGaussian();
     }
@@ -143,10 +175,7 @@ public final class Trial implements AutoCloseable {
   /// @param dtype its storage
   /// @param dims its shape
   public Tensor output(String what, DType dtype, long... dims) {
-    Shape shape = Shape.of(dims);
-    double[] nan = new double[Math.toIntExact(shape.elements())];
-    Arrays.fill(nan, Double.NaN);
-    return slot(what, Role.OUTPUT, dtype, shape, nan);
+    return slot(what, Role.OUTPUT, dtype, Shape.of(dims), new double[] {Double.NaN});
   }
 
   /// {@return an output that is an input too}
@@ -155,7 +184,7 @@ public final class Trial implements AutoCloseable {
   /// @param shape its shape
   /// @param values what it holds before
   public Tensor inOut(String what, Shape shape, double[] values) {
-    return slot(what, Role.OUTPUT, DType.F32, shape, values);
+    return slot(what, Role.UPDATED, DType.F32, shape, values);
   }
 
   /// {@return where a result lands: on NaN when set, on normal numbers when added}
@@ -171,12 +200,21 @@ public final class Trial implements AutoCloseable {
     };
   }
 
+  /// A tensor that holds the values, again and again where they are fewer.
   private Tensor slot(String what, Role role, DType dtype, Shape shape, double[] values) {
+    if (purpose == Purpose.SPEED) {
+      Tensor tensor = scope.allocate(dtype, shape);
+      if (role != Role.OUTPUT) {
+        repeat(tensor, values);
+      }
+      slots.add(new Slot(what, role, tensor, tensor, new double[0]));
+      return tensor;
+    }
     int count = Math.toIntExact(shape.elements());
     double[] start = new double[BEFORE + count + BEHIND];
     Arrays.fill(start, SENTINEL);
     for (int i = 0; i < count; i++) {
-      start[BEFORE + i] = Rounding.toStorage(values[i], dtype);
+      start[BEFORE + i] = Rounding.toStorage(values[i % values.length], dtype);
     }
     if (backend instanceof ReferenceBackend reference && dtype == DType.F32) {
       reference.perturb(start);
@@ -188,9 +226,31 @@ public final class Trial implements AutoCloseable {
     return tensor;
   }
 
-  /// {@return the bytes of all inputs and outputs}
+  private void repeat(Tensor tensor, double[] values) {
+    long count = tensor.elements();
+    double[] block = new double[(int) Math.min(count, Math.max(values.length, REPEATED))];
+    for (int i = 0; i < block.length; i++) {
+      block[i] = values[i % values.length];
+    }
+    Tensor flat = tensor.view(Shape.of(count));
+    for (long at = 0; at < count; at += block.length) {
+      int part = (int) Math.min(block.length, count - at);
+      Host.write(backend, flat.slice(at, at + part), Arrays.copyOf(block, part));
+    }
+  }
+
+  /// Says how many bytes the call reads and writes, where that is not every input and output once:
+  /// when it looks up some rows of a table.
+  ///
+  /// @param bytes read and written
+  public void moves(double bytes) {
+    moved = (long) bytes;
+  }
+
+  /// {@return the bytes that a call must move: each input read, each output written, what is both
+  /// read and written; or what [#moves] said}
   long bytes() {
-    return slots.stream().mapToLong(s -> s.tensor().bytes()).sum();
+    return moved > 0 ? moved : slots.stream().mapToLong(Slot::bytes).sum();
   }
 
   /// {@return the storage of an output}
@@ -201,6 +261,11 @@ public final class Trial implements AutoCloseable {
       }
     }
     throw new IllegalArgumentException("no output " + what);
+  }
+
+  /// {@return the storages of all inputs and outputs}
+  List<DType> storages() {
+    return slots.stream().map(s -> s.tensor().dtype()).distinct().sorted().toList();
   }
 
   /// {@return the outputs by name, after looking at the sentinels and inputs}

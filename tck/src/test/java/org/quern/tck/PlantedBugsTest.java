@@ -143,7 +143,7 @@ class PlantedBugsTest {
         }
       }
     }
-    return Outcome.passed(op, 0);
+    return Outcome.passed(OpCases.all().getFirst(), Comparison.NONE);
   }
 
   @ParameterizedTest
