@@ -20,6 +20,7 @@ import org.quern.core.Tensor;
 
 /// A backend over any [Accelerator].
 public class DeviceBackend implements Backend {
+  private static final System.Logger LOG = System.getLogger(DeviceBackend.class.getName());
   private static final double DEFAULT_SHARE = 0.9;
 
   private final Accelerator accelerator;
@@ -29,7 +30,7 @@ public class DeviceBackend implements Backend {
   private final Buffer workspace;
   private final DeviceOps ops;
 
-  /// Takes an accelerator over; closing the backend closes it.
+  /// Takes an accelerator over; closing the backend closes it, and so does a failure here.
   ///
   /// @param accelerator the device
   /// @param settings memory, debug, profile
@@ -43,13 +44,22 @@ public class DeviceBackend implements Backend {
         settings.memory() > 0 ? settings.memory() : (long) (limits.memoryBytes() * DEFAULT_SHARE);
     pool = new BufferPool(name, new Memory(), memory, settings.debug());
     launcher = new Launcher(accelerator, name, settings.profile(), pool::trim);
+    try {
+      Tuning fitting = tuning.fit(limits);
+      workspace = allocateWorkspace();
+      ops = new DeviceOps(launcher, limits, fitting, workspace);
+    } catch (Throwable e) {
+      launcher.dispose();
+      throw e;
+    }
+  }
+
+  private Buffer allocateWorkspace() {
     Buffer own = accelerator.allocate(DeviceOps.WORKSPACE);
     if (own == null) {
-      accelerator.close();
       throw new DeviceException(name + ": no memory at all; another program may hold it", null);
     }
-    workspace = own;
-    ops = new DeviceOps(launcher, limits, tuning.fit(limits), workspace);
+    return own;
   }
 
   private final class Memory implements BufferAllocator {
@@ -81,7 +91,20 @@ public class DeviceBackend implements Backend {
         return;
       }
       Shape all = Shape.of(buffer.bytes() / Float.BYTES);
-      ops.fill(new Tensor(buffer, DType.F32, all, 0), Float.intBitsToFloat(-1));
+      try {
+        ops.fill(new Tensor(buffer, DType.F32, all, 0), Float.intBitsToFloat(-1));
+      } catch (DeviceException e) {
+        // Else the scope's other memory would never be given back.
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "{0}, poisoning released memory: {1}",
+            name,
+            e.getMessage());
+      } catch (IllegalStateException e) {
+        if (launcher.usable()) {
+          throw e;
+        } // else lost or closed meanwhile, which the next call tells
+      }
     }
   }
 
