@@ -24,6 +24,8 @@ public class DeviceBackend implements Backend {
   private static final double DEFAULT_SHARE = 0.9;
 
   private final Accelerator accelerator;
+  private final DeviceInfo device;
+  private final DeviceLimits limits;
   private final String name;
   private final Launcher launcher;
   private final BufferPool pool;
@@ -37,8 +39,8 @@ public class DeviceBackend implements Backend {
   /// @param tuning sizes of the kernels
   public DeviceBackend(Accelerator accelerator, Settings settings, Tuning tuning) {
     this.accelerator = accelerator;
-    DeviceInfo device = accelerator.device();
-    DeviceLimits limits = accelerator.limits();
+    device = accelerator.device();
+    limits = accelerator.limits();
     name = device.backend() + ":" + device.index();
     long memory =
         settings.memory() > 0 ? settings.memory() : (long) (limits.memoryBytes() * DEFAULT_SHARE);
@@ -65,7 +67,7 @@ public class DeviceBackend implements Backend {
   private final class Memory implements BufferAllocator {
     @Override
     public @Nullable Buffer allocate(long bytes) {
-      long largest = accelerator.limits().bufferBytes();
+      long largest = limits.bufferBytes();
       if (bytes > largest) {
         throw new DeviceException(
             String.format(
@@ -110,7 +112,7 @@ public class DeviceBackend implements Backend {
 
   @Override
   public DeviceInfo device() {
-    return accelerator.device();
+    return device;
   }
 
   @Override
