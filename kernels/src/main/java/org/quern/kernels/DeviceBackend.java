@@ -128,12 +128,14 @@ public class DeviceBackend implements Backend {
   @Override
   public void upload(Tensor target, MemorySegment source) {
     requireBytes("upload", target, source);
+    QuantizedWeight.refuse("upload", target.buffer());
     launcher.locked(() -> accelerator.upload(target.buffer(), start(target), source));
   }
 
   @Override
   public void download(MemorySegment target, Tensor source) {
     requireBytes("download", source, target);
+    QuantizedWeight.refuse("download", source.buffer());
     launcher.locked(() -> accelerator.download(target, source.buffer(), start(source)));
   }
 

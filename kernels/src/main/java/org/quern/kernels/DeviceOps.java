@@ -59,6 +59,11 @@ public class DeviceOps implements Ops {
   /// Launches a kernel of the catalogue.
   final void launch(
       KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Launcher.Cost cost) {
+    for (Arguments.Argument argument : arguments.list()) {
+      if (argument instanceof Arguments.Argument.Pointer p) {
+        QuantizedWeight.refuse(spec.entry(), p.buffer());
+      }
+    }
     launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
   }
 
@@ -66,6 +71,13 @@ public class DeviceOps implements Ops {
 
   /// {@return the definition of X, after checking that all tensors have one real storage}
   static Map<String, Object> storage(String op, Tensor first, Tensor... others) {
+    requireOneStorage(op, first, others);
+    Map<String, Object> out = new LinkedHashMap<>();
+    out.put("X", first.dtype());
+    return out;
+  }
+
+  static void requireOneStorage(String op, Tensor first, Tensor... others) {
     requireReal(op, first);
     for (Tensor t : others) {
       if (t.dtype() != first.dtype()) {
@@ -74,9 +86,6 @@ public class DeviceOps implements Ops {
                 .formatted(op, first.dtype(), t.dtype()));
       }
     }
-    Map<String, Object> out = new LinkedHashMap<>();
-    out.put("X", first.dtype());
-    return out;
   }
 
   static void requireReal(String op, Tensor t) {
@@ -169,6 +178,8 @@ public class DeviceOps implements Ops {
           "copy: y %s and x %s must have the same storage; use convert"
               .formatted(y.dtype(), x.dtype()));
     }
+    QuantizedWeight.refuse("copy", y.buffer());
+    QuantizedWeight.refuse("copy", x.buffer());
     long to = y.dtype().bytes(y.offset());
     long from = x.dtype().bytes(x.offset());
     launcher.locked(() -> launcher.accelerator().copy(y.buffer(), to, x.buffer(), from, x.bytes()));
