@@ -148,22 +148,16 @@ public final class BufferPool implements AutoCloseable {
   /// Frees everything, open scopes included: their tensors must not be used any more. Closing twice
   /// is harmless.
   @Override
-  public void close() {
-    List<Scope> scopes;
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      scopes = List.copyOf(open);
+  public synchronized void close() {
+    if (closed) {
+      return;
     }
-    scopes.forEach(Scope::close);
-    synchronized (this) {
-      trim();
-      closed = true;
-    }
+    List.copyOf(open).forEach(Scope::close);
+    trim();
+    closed = true;
   }
 
-  private void checkOpen() {
+  synchronized void checkOpen() {
     if (closed) {
       throw new IllegalStateException(owner + " is closed");
     }

@@ -4,7 +4,7 @@ import java.util.IdentityHashMap;
 import org.jspecify.annotations.Nullable;
 
 /// An arena of tensors, for try-with-resources: closing it returns their memory to the pool.
-/// Belongs to one thread at a time.
+/// Belongs to one thread at a time; closing the backend closes it, from whichever thread.
 ///
 /// ```java
 /// try (Scope step = backend.open("step")) {
@@ -13,7 +13,9 @@ import org.jspecify.annotations.Nullable;
 /// }
 /// ```
 public final class Scope implements AutoCloseable {
+  /// Its monitor guards all that changes here: closing the pool closes scopes of other threads.
   private final BufferPool pool;
+
   private final String name;
   private final @Nullable String site;
   private final IdentityHashMap<Buffer, Boolean> buffers = new IdentityHashMap<>();
@@ -43,10 +45,13 @@ public final class Scope implements AutoCloseable {
   /// @throws OutOfDeviceMemoryException if the device has no room for it
   /// @throws IllegalStateException if the scope or its backend is closed
   public Tensor allocate(DType dtype, Shape shape) {
-    checkOpen();
-    Buffer buffer = pool.take(dtype.bytes(shape.elements()));
-    own(buffer);
-    return new Tensor(buffer, dtype, shape, 0);
+    long size = dtype.bytes(shape.elements());
+    synchronized (pool) {
+      checkOpen();
+      Buffer buffer = pool.take(size);
+      own(buffer);
+      return new Tensor(buffer, dtype, shape, 0);
+    }
   }
 
   /// {@return a float tensor with undefined contents, owned by this scope}
@@ -63,8 +68,10 @@ public final class Scope implements AutoCloseable {
   /// @param tensor from [#allocate], or a view of it
   /// @throws IllegalStateException if this scope does not own it
   public void release(Tensor tensor) {
-    disown(tensor);
-    pool.give(tensor.buffer());
+    synchronized (pool) {
+      disown(tensor);
+      pool.give(tensor.buffer());
+    }
   }
 
   /// Hands a tensor's memory to another scope of the same pool, which then returns it.
@@ -73,19 +80,23 @@ public final class Scope implements AutoCloseable {
   /// @param heir the new owner
   /// @throws IllegalStateException if this scope does not own it, or the heir is closed
   public void move(Tensor tensor, Scope heir) {
-    heir.checkOpen();
     if (heir.pool != pool) {
       throw new IllegalArgumentException("scope '%s' is of another backend".formatted(heir.name));
     }
-    disown(tensor);
-    heir.own(tensor.buffer());
+    synchronized (pool) {
+      heir.checkOpen();
+      disown(tensor);
+      heir.own(tensor.buffer());
+    }
   }
 
   /// {@return whether this scope owns the tensor's memory}
   ///
   /// @param tensor any tensor
   public boolean owns(Tensor tensor) {
-    return buffers.containsKey(tensor.buffer());
+    synchronized (pool) {
+      return buffers.containsKey(tensor.buffer());
+    }
   }
 
   private void own(Buffer buffer) {
@@ -124,6 +135,7 @@ public final class Scope implements AutoCloseable {
   }
 
   private void checkOpen() {
+    pool.checkOpen();
     if (closed) {
       throw new IllegalStateException("scope '%s' is closed".formatted(name));
     }
@@ -132,13 +144,15 @@ public final class Scope implements AutoCloseable {
   /// Returns all memory to the pool. Closing twice is harmless.
   @Override
   public void close() {
-    if (closed) {
-      return;
+    synchronized (pool) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      buffers.keySet().forEach(pool::give);
+      buffers.clear();
+      bytes = 0;
+      pool.closed(this);
     }
-    closed = true;
-    buffers.keySet().forEach(pool::give);
-    buffers.clear();
-    bytes = 0;
-    pool.closed(this);
   }
 }

@@ -6,9 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class BufferPoolTest {
   private static final class Block implements Buffer {
@@ -149,6 +158,52 @@ class BufferPoolTest {
       scope.release(scope.floats(5));
       assertEquals(1, device.poisoned);
       assertTrue(debug.leaks().getFirst().startsWith("named holds"));
+    }
+  }
+
+  @Test
+  void anOpenScopeOfAClosedPoolNamesTheDevice() {
+    Scope scope = pool.open("late");
+    pool.close();
+    var e = assertThrows(IllegalStateException.class, () -> scope.floats(1));
+    assertEquals("test is closed", e.getMessage());
+  }
+
+  @Test
+  @Timeout(60)
+  void closingWhileThreadsAllocateFreesEverythingOnce() throws Exception {
+    try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      for (int round = 0; round < 300; round++) {
+        BufferPool shared = new BufferPool("test", device, 1 << 20, false);
+        CountDownLatch started = new CountDownLatch(4);
+        List<Future<?>> users = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+          users.add(threads.submit(() -> allocateUntilClosed(shared, started)));
+        }
+        started.await();
+        shared.close();
+        for (Future<?> user : users) {
+          var e =
+              assertThrows(ExecutionException.class, () -> user.get(30, TimeUnit.SECONDS), "ends");
+          assertEquals("java.lang.IllegalStateException: test is closed", e.getMessage());
+        }
+        assertEquals(0, device.used(), "round " + round);
+        assertEquals(List.of(), shared.leaks());
+      }
+    }
+  }
+
+  private static void allocateUntilClosed(BufferPool shared, CountDownLatch started) {
+    started.countDown();
+    while (true) {
+      try (Scope scope = shared.open("user")) {
+        for (int i = 1; i <= 20; i++) {
+          Tensor t = scope.floats(100 * i);
+          if (i % 3 == 0) {
+            scope.release(t);
+          }
+        }
+      }
     }
   }
 }

@@ -13,7 +13,9 @@ import org.quern.core.DeviceInfo;
 /// Everything but [#download] and [#synchronize] may be asynchronous; work runs in the order of the
 /// calls.
 ///
-/// A driver's error is a [org.quern.core.DeviceException] with the call and the code's name.
+/// A driver's error is a [org.quern.core.DeviceException] with the call and the code's name. A
+/// buffer or kernel of another accelerator is an `IllegalArgumentException`, one that was freed or
+/// closed an `IllegalStateException`.
 public interface Accelerator extends AutoCloseable {
   /// {@return the device}
   DeviceInfo device();

@@ -21,9 +21,12 @@ import org.quern.core.Tensor;
 
 /// A backend over any [Accelerator].
 public class DeviceBackend implements Backend {
+  private static final System.Logger LOG = System.getLogger(DeviceBackend.class.getName());
   private static final double DEFAULT_SHARE = 0.9;
 
   private final Accelerator accelerator;
+  private final DeviceInfo device;
+  private final DeviceLimits limits;
   private final String name;
   private final Launcher launcher;
   private final BufferPool pool;
@@ -31,7 +34,7 @@ public class DeviceBackend implements Backend {
   private final DeviceOps ops;
   private final Precision precision;
 
-  /// Takes an accelerator over; closing the backend closes it.
+  /// Takes an accelerator over; closing the backend closes it, and so does a failure here.
   ///
   /// @param accelerator the device
   /// @param settings memory, debug, profile
@@ -39,26 +42,35 @@ public class DeviceBackend implements Backend {
   public DeviceBackend(Accelerator accelerator, Settings settings, Tuning tuning) {
     this.accelerator = accelerator;
     precision = settings.precision();
-    DeviceInfo device = accelerator.device();
-    DeviceLimits limits = accelerator.limits();
+    device = accelerator.device();
+    limits = accelerator.limits();
     name = device.backend() + ":" + device.index();
     long memory =
         settings.memory() > 0 ? settings.memory() : (long) (limits.memoryBytes() * DEFAULT_SHARE);
     pool = new BufferPool(name, new Memory(), memory, settings.debug());
     launcher = new Launcher(accelerator, name, settings.profile(), pool::trim);
+    try {
+      Tuning fitting = tuning.fit(limits);
+      workspace = allocateWorkspace();
+      ops = new DeviceOps(launcher, limits, fitting, workspace);
+    } catch (Throwable e) {
+      launcher.dispose();
+      throw e;
+    }
+  }
+
+  private Buffer allocateWorkspace() {
     Buffer own = accelerator.allocate(DeviceOps.WORKSPACE);
     if (own == null) {
-      accelerator.close();
       throw new DeviceException(name + ": no memory at all; another program may hold it", null);
     }
-    workspace = own;
-    ops = new DeviceOps(launcher, limits, tuning.fit(limits), workspace);
+    return own;
   }
 
   private final class Memory implements BufferAllocator {
     @Override
     public @Nullable Buffer allocate(long bytes) {
-      long largest = accelerator.limits().bufferBytes();
+      long largest = limits.bufferBytes();
       if (bytes > largest) {
         throw new DeviceException(
             String.format(
@@ -84,13 +96,26 @@ public class DeviceBackend implements Backend {
         return;
       }
       Shape all = Shape.of(buffer.bytes() / Float.BYTES);
-      ops.fill(new Tensor(buffer, DType.F32, all, 0), Float.intBitsToFloat(-1));
+      try {
+        ops.fill(new Tensor(buffer, DType.F32, all, 0), Float.intBitsToFloat(-1));
+      } catch (DeviceException e) {
+        // Else the scope's other memory would never be given back.
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "{0}, poisoning released memory: {1}",
+            name,
+            e.getMessage());
+      } catch (IllegalStateException e) {
+        if (launcher.usable()) {
+          throw e;
+        } // else lost or closed meanwhile, which the next call tells
+      }
     }
   }
 
   @Override
   public DeviceInfo device() {
-    return accelerator.device();
+    return device;
   }
 
   @Override
@@ -106,12 +131,14 @@ public class DeviceBackend implements Backend {
   @Override
   public void upload(Tensor target, MemorySegment source) {
     requireBytes("upload", target, source);
+    QuantizedWeight.refuse("upload", target.buffer());
     launcher.locked(() -> accelerator.upload(target.buffer(), start(target), source));
   }
 
   @Override
   public void download(MemorySegment target, Tensor source) {
     requireBytes("download", source, target);
+    QuantizedWeight.refuse("download", source.buffer());
     launcher.locked(() -> accelerator.download(target, source.buffer(), start(source)));
   }
 
@@ -159,13 +186,12 @@ public class DeviceBackend implements Backend {
 
   /// {@return the operations with other sizes of the kernels}
   DeviceOps ops(Tuning tuning) {
-    return new DeviceOps(
-        launcher, accelerator.limits(), tuning.fit(accelerator.limits()), workspace);
+    return new DeviceOps(launcher, limits, tuning.fit(limits), workspace);
   }
 
   /// {@return what the device can take}
   public DeviceLimits limits() {
-    return accelerator.limits();
+    return limits;
   }
 
   /// {@return the operations, for backends that override some}

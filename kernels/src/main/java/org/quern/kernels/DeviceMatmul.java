@@ -43,9 +43,12 @@ final class DeviceMatmul {
 
   void linear(Tensor y, Tensor h, Tensor x, Tensor w, @Nullable Tensor bias, Activation f) {
     DeviceOps.requireF32("linear", bias);
+    DeviceOps.requireReal("linear", x);
+    DeviceOps.requireOneStorage("linear", y, h);
     MatmulDims dims = MatmulDims.of(y.shape(), x.shape(), Trans.N, w.shape(), Trans.T);
     Epilogue epilogue = new Epilogue(bias, h.equals(y) ? null : h, f);
     if (w.buffer() instanceof QuantizedWeight quantized) {
+      quantized.requireWhole(w);
       few(dims, Sink.set(y), x, quantized.values(), quantized.scales(), 1, epilogue);
     } else {
       product(dims, Sink.set(y), x, Trans.N, w, Trans.T, 1, epilogue);
@@ -198,6 +201,7 @@ final class DeviceMatmul {
             .add(width)
             .add(blocks),
         DeviceOps.cost(2.0 * weight.elements(), values, scales, weight));
-    return new Tensor(new QuantizedWeight(values, scales), DType.F32, weight.shape(), 0);
+    return new Tensor(
+        new QuantizedWeight(weight.shape(), values, scales), DType.F32, weight.shape(), 0);
   }
 }

@@ -32,6 +32,7 @@ public class DeviceOps implements Ops {
   private final Tensor workspace;
   private final DeviceMatmul matmul;
   private final DeviceAttention attention;
+  private final DeviceRows rows;
 
   /// For [DeviceBackend].
   ///
@@ -46,6 +47,7 @@ public class DeviceOps implements Ops {
     this.workspace = new Tensor(workspace, DType.F32, Shape.of(WORKSPACE / Float.BYTES), 0);
     this.matmul = new DeviceMatmul(this);
     this.attention = new DeviceAttention(this);
+    this.rows = new DeviceRows(this);
   }
 
   final DeviceLimits limits() {
@@ -59,6 +61,11 @@ public class DeviceOps implements Ops {
   /// Launches a kernel of the catalogue.
   final void launch(
       KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Launcher.Cost cost) {
+    for (Arguments.Argument argument : arguments.list()) {
+      if (argument instanceof Arguments.Argument.Pointer p) {
+        QuantizedWeight.refuse(spec.entry(), p.buffer());
+      }
+    }
     launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
   }
 
@@ -66,6 +73,13 @@ public class DeviceOps implements Ops {
 
   /// {@return the definition of X, after checking that all tensors have one real storage}
   static Map<String, Object> storage(String op, Tensor first, Tensor... others) {
+    requireOneStorage(op, first, others);
+    Map<String, Object> out = new LinkedHashMap<>();
+    out.put("X", first.dtype());
+    return out;
+  }
+
+  static void requireOneStorage(String op, Tensor first, Tensor... others) {
     requireReal(op, first);
     for (Tensor t : others) {
       if (t.dtype() != first.dtype()) {
@@ -74,9 +88,6 @@ public class DeviceOps implements Ops {
                 .formatted(op, first.dtype(), t.dtype()));
       }
     }
-    Map<String, Object> out = new LinkedHashMap<>();
-    out.put("X", first.dtype());
-    return out;
   }
 
   static void requireReal(String op, Tensor t) {
@@ -169,6 +180,8 @@ public class DeviceOps implements Ops {
           "copy: y %s and x %s must have the same storage; use convert"
               .formatted(y.dtype(), x.dtype()));
     }
+    QuantizedWeight.refuse("copy", y.buffer());
+    QuantizedWeight.refuse("copy", x.buffer());
     long to = y.dtype().bytes(y.offset());
     long from = x.dtype().bytes(x.offset());
     launcher.locked(() -> launcher.accelerator().copy(y.buffer(), to, x.buffer(), from, x.bytes()));
@@ -308,7 +321,7 @@ public class DeviceOps implements Ops {
       Tensor gamma,
       @Nullable Tensor beta,
       float epsilon) {
-    normalize(x, y, mean, rstd, x, x, gamma, beta, epsilon, 0);
+    rows.normalize(x, y, mean, rstd, x, x, gamma, beta, epsilon, 0);
   }
 
   @Override
@@ -322,41 +335,7 @@ public class DeviceOps implements Ops {
       Tensor gamma,
       @Nullable Tensor beta,
       float epsilon) {
-    normalize(sum, y, mean, rstd, a, b, gamma, beta, epsilon, 1);
-  }
-
-  private void normalize(
-      Tensor sum,
-      Tensor y,
-      Tensor mean,
-      Tensor rstd,
-      Tensor a,
-      Tensor b,
-      Tensor gamma,
-      @Nullable Tensor beta,
-      float epsilon,
-      int residual) {
-    String op = residual == 0 ? "layerNorm" : "addLayerNorm";
-    requireF32(op, mean, rstd, gamma, beta);
-    Map<String, Object> chosen = storage(op, y, sum, a, b);
-    chosen.put("RESIDUAL", residual);
-    launch(
-        Catalogue.LAYER_NORM_FORWARD,
-        chosen,
-        rowGroups(rows(y)),
-        new Arguments()
-            .add(sum)
-            .add(y)
-            .add(mean)
-            .add(rstd)
-            .add(a)
-            .add(b)
-            .add(gamma)
-            .add(beta == null ? gamma : beta)
-            .add(width(y))
-            .add(flag(beta != null))
-            .add(epsilon),
-        residual == 0 ? cost(8.0 * y.elements(), y, a) : cost(9.0 * y.elements(), sum, y, a, b));
+    rows.normalize(sum, y, mean, rstd, a, b, gamma, beta, epsilon, 1);
   }
 
   @Override
@@ -369,43 +348,7 @@ public class DeviceOps implements Ops {
       Tensor gamma,
       Tensor mean,
       Tensor rstd) {
-    Tensor toGamma = dgamma.tensor();
-    Tensor toBeta = dbeta == null ? toGamma : dbeta.tensor();
-    requireF32("layerNormBackward", toGamma, toBeta, gamma, mean, rstd);
-    Map<String, Object> chosen = storage("layerNormBackward", dx.tensor(), dy, x);
-    int width = width(x);
-    // The columns first: they read dy, and with SET dx may be the same tensor.
-    launch(
-        Catalogue.LAYER_NORM_BACKWARD_COLUMNS,
-        chosen,
-        Geometry.PerStrip.grid(tuning, width),
-        new Arguments()
-            .add(toGamma)
-            .add(toBeta)
-            .add(dy)
-            .add(x)
-            .add(mean)
-            .add(rstd)
-            .add(rows(x))
-            .add(width)
-            .add(flag(dbeta != null))
-            .add(flag(dgamma))
-            .add(flag(dbeta)),
-        cost(5.0 * x.elements(), dy, x));
-    launch(
-        Catalogue.LAYER_NORM_BACKWARD,
-        chosen,
-        rowGroups(rows(x)),
-        new Arguments()
-            .add(dx.tensor())
-            .add(dy)
-            .add(x)
-            .add(gamma)
-            .add(mean)
-            .add(rstd)
-            .add(width)
-            .add(flag(dx)),
-        cost(11.0 * x.elements(), dx.tensor(), dy, x));
+    rows.layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd);
   }
 
   // --- attention ---
@@ -476,65 +419,13 @@ public class DeviceOps implements Ops {
   @Override
   public final void embed(
       Tensor y, Tensor ids, Tensor wte, @Nullable Tensor wpe, Tensor positions) {
-    requireInts("embed", ids);
-    requireInts("embed", positions);
-    int width = width(y);
-    int chunks = chunks(width);
-    long items = y.shape().rows() * chunks;
-    Tensor places = wpe == null ? wte : wpe;
-    launch(
-        Catalogue.EMBED_FORWARD,
-        storage("embed", y, wte, places),
-        Geometry.PerElement.items(tuning, items),
-        new Arguments()
-            .add(y)
-            .add(ids)
-            .add(wte)
-            .add(places)
-            .add(positions)
-            .add(items)
-            .add(width(ids))
-            .add(width)
-            .add(chunks)
-            .add(wpe == null ? 0 : rows(wpe)),
-        cost(y.elements(), y, y));
+    rows.embed(y, ids, wte, wpe, positions);
   }
 
   @Override
   public final void embedBackward(
       Sink dwte, @Nullable Sink dwpe, Tensor dy, Tensor ids, Tensor positions) {
-    Tensor table = dwte.tensor();
-    requireInts("embedBackward", ids);
-    requireInts("embedBackward", positions);
-    requireF32("embedBackward", table, dwpe == null ? null : dwpe.tensor());
-    Map<String, Object> chosen = storage("embedBackward", dy);
-    int width = width(dy);
-    if (!dwte.adds()) {
-      fill(table, 0);
-    }
-    launch(
-        Catalogue.EMBED_BACKWARD_TOKENS,
-        chosen,
-        rowGroups(ids.elements()),
-        new Arguments().add(table).add(dy).add(ids).add(Math.toIntExact(ids.elements())).add(width),
-        cost(dy.elements(), dy, dy));
-    if (dwpe != null) {
-      int places = rows(dwpe.tensor());
-      launch(
-          Catalogue.EMBED_BACKWARD_POSITIONS,
-          chosen,
-          rowGroups(places),
-          new Arguments()
-              .add(dwpe.tensor())
-              .add(dy)
-              .add(positions)
-              .add(Math.toIntExact(positions.elements()))
-              .add(width(ids))
-              .add(width)
-              .add(places)
-              .add(flag(dwpe)),
-          cost(dy.elements(), dy, dwpe.tensor()));
-    }
+    rows.embedBackward(dwte, dwpe, dy, ids, positions);
   }
 
   // --- head ---
@@ -542,23 +433,7 @@ public class DeviceOps implements Ops {
   @Override
   public final void crossEntropy(
       Tensor losses, @Nullable Tensor dx, Tensor x, Tensor targets, int ignore, float scale) {
-    requireInts("crossEntropy", targets);
-    requireF32("crossEntropy", losses);
-    Tensor to = dx == null ? x : dx;
-    launch(
-        Catalogue.CROSS_ENTROPY,
-        storage("crossEntropy", x, to),
-        rowGroups(rows(x)),
-        new Arguments()
-            .add(losses)
-            .add(to)
-            .add(x)
-            .add(targets)
-            .add(width(x))
-            .add(ignore)
-            .add(scale)
-            .add(flag(dx != null)),
-        dx == null ? cost(4.0 * x.elements(), x) : cost(6.0 * x.elements(), x, to));
+    rows.crossEntropy(losses, dx, x, targets, ignore, scale);
   }
 
   // --- optimizer ---

@@ -16,6 +16,8 @@ import org.quern.core.KernelTime;
 /// The one door to the device: one thread at a time goes through it, compiled kernels are kept
 /// behind it, and it stays shut when the device is lost or closed.
 final class Launcher {
+  private static final System.Logger LOG = System.getLogger(Launcher.class.getName());
+
   private final Accelerator accelerator;
   private final String name;
   private final boolean profile;
@@ -112,12 +114,30 @@ final class Launcher {
       checkOpen();
       return work.get();
     } catch (DeviceException e) {
-      if (e.effect() == DeviceException.Effect.DEVICE_LOST) {
-        lost = e;
-      }
+      noteLoss(e);
       throw e;
     } finally {
       door.unlock();
+    }
+  }
+
+  private void noteLoss(DeviceException e) {
+    if (lost == null && e.effect() == DeviceException.Effect.DEVICE_LOST) {
+      lost = e;
+    }
+  }
+
+  /// Gives something back, with the door locked. Nobody could do anything about a driver that does
+  /// not want it, and what is behind it must be given back all the same: the failure is logged. A
+  /// device that is thereby found to be lost is told of by the next call that needs it.
+  private void giveBack(Runnable work) {
+    try {
+      work.run();
+    } catch (DeviceException e) {
+      if (lost == null) {
+        LOG.log(System.Logger.Level.WARNING, "{0}, giving back: {1}", name, e.getMessage());
+      }
+      noteLoss(e);
     }
   }
 
@@ -147,7 +167,7 @@ final class Launcher {
   void free(Buffer buffer) {
     door.lock();
     try {
-      accelerator.free(buffer);
+      giveBack(() -> accelerator.free(buffer));
     } finally {
       door.unlock();
     }
@@ -177,11 +197,8 @@ final class Launcher {
       }
       shut = true;
       if (lost == null) {
-        accelerator.synchronize();
+        giveBack(accelerator::synchronize);
       }
-      return true;
-    } catch (DeviceException e) {
-      lost = e; // what it holds is given back all the same
       return true;
     } finally {
       door.unlock();
@@ -192,9 +209,9 @@ final class Launcher {
   void dispose() {
     door.lock();
     try {
-      kernels.values().forEach(Accelerator.Kernel::close);
+      kernels.values().forEach(kernel -> giveBack(kernel::close));
       kernels.clear();
-      accelerator.close();
+      giveBack(accelerator::close);
     } finally {
       door.unlock();
     }

@@ -1,0 +1,25 @@
+package org.quern.opencl;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+/// Memory over many steps, the driver's included.
+class EnduranceTest {
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void memoryStaysFlat() throws Exception {
+    Present.require();
+    List<String> heap = List.of("-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch");
+    Fork.Result result =
+        Fork.run(EnduranceRun.class, Duration.ofMinutes(5), Map.of("MALLOC_ARENA_MAX", "2"), heap);
+    assertEquals(0, result.exit(), result.out() + result.err());
+    assertTrue(result.out().contains("memory stayed flat"), result.out());
+  }
+}
