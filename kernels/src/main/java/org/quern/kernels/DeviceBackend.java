@@ -194,6 +194,11 @@ public class DeviceBackend implements Backend {
     return limits;
   }
 
+  /// {@return the sizes that the kernels are compiled with}
+  public Tuning tuning() {
+    return ops.tuning();
+  }
+
   /// {@return the operations, for backends that override some}
   protected final DeviceOps deviceOps() {
     return ops;

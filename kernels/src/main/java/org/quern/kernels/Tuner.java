@@ -143,9 +143,11 @@ public final class Tuner {
         seconds = Double.POSITIVE_INFINITY; // a driver may refuse what its limits allow
       }
       done++;
-      progress.accept(
-          String.format(
-              Locale.ROOT, "%s %d/%d: %.2f ms", what, done, different.size(), seconds * 1e3));
+      String time =
+          seconds == Double.POSITIVE_INFINITY
+              ? "refused by the driver"
+              : String.format(Locale.ROOT, "%.2f ms", seconds * 1e3);
+      progress.accept("%s %d/%d: %s".formatted(what, done, different.size(), time));
       if (seconds < fastest) {
         fastest = seconds;
         best = t;

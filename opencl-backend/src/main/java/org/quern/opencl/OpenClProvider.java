@@ -135,7 +135,7 @@ public final class OpenClProvider implements BackendProvider {
   }
 
   /// {@return where the tuning of a device is kept; null where nothing is}
-  private static @Nullable Path tuningFile(OpenClDevice device) {
+  static @Nullable Path tuningFile(OpenClDevice device) {
     Path folder = ProgramCache.standard().folder();
     return folder == null
         ? null
