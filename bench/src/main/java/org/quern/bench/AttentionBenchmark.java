@@ -24,6 +24,9 @@ import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Shape;
 import org.quern.core.Tensor;
+import org.quern.kernels.DeviceBackend;
+import org.quern.kernels.Ladder;
+import org.quern.kernels.Ladder.AttentionRung;
 
 /// Causal attention, forward, GPT-2's 12 heads of 64: time over the context length.
 ///
@@ -34,7 +37,13 @@ import org.quern.core.Tensor;
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(value = 1, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@Fork(
+    value = 1,
+    jvmArgsAppend = {
+      "--add-modules=jdk.incubator.vector",
+      "--enable-native-access=ALL-UNNAMED",
+      "--sun-misc-unsafe-memory-access=allow"
+    })
 public class AttentionBenchmark {
   static final int HEADS = 12;
   static final int HEAD_SIZE = 64;
@@ -44,7 +53,8 @@ public class AttentionBenchmark {
   public String backend = "cpu";
 
   /// `unfused`: product, masked softmax, product, with the T x T matrix in memory; `flash`: the
-  /// backend's own attention.
+  /// backend's own attention. On devices also rungs of the ladder: `loops`, `triangular` (product,
+  /// scale, mask, softmax, product: five kernels) and `tiled-flash`.
   @Param({"unfused", "flash"})
   public String implementation = "flash";
 
@@ -95,7 +105,7 @@ public class AttentionBenchmark {
     device.upload(s.v(), v);
     device.upload(s.positions(), 0);
     setting = s;
-    attention();
+    PeakMemory.measure(device, this::attention);
     AttentionCheck.verify(device.floats(s.y()), q, k, v, context);
   }
 
@@ -122,9 +132,17 @@ public class AttentionBenchmark {
           s.device()
               .ops()
               .attention(s.y(), s.lse(), s.q(), s.k(), s.v(), s.spec(), s.positions(), s.scope());
+      case "loops" -> climb(s, AttentionRung.LOOPS);
+      case "triangular" -> climb(s, AttentionRung.TRIANGULAR);
+      case "tiled-flash" -> climb(s, AttentionRung.TILED_FLASH);
       default -> throw new IllegalArgumentException("no implementation is named " + implementation);
     }
     s.device().sync();
+  }
+
+  private static void climb(Setting s, AttentionRung rung) {
+    Ladder.attention(
+        (DeviceBackend) s.device(), rung, s.y(), s.q(), s.k(), s.v(), s.spec().scale(), s.scope());
   }
 
   /// Closes the backend.

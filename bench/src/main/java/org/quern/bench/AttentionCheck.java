@@ -2,7 +2,7 @@ package org.quern.bench;
 
 import org.quern.core.Philox;
 
-/// Inputs of the attention benchmark, and a check of its results in float64.
+/// Inputs of the benchmarks, and a check of their results in float64.
 final class AttentionCheck {
   private static final double TOLERANCE = 2e-5; // 64 products and up to 4096 weights, f32 each
 
@@ -21,13 +21,17 @@ final class AttentionCheck {
     return out;
   }
 
+  private static int[] rows(int t) {
+    return new int[] {0, Math.min(1, t - 1), t / 3, t / 2, t - 1};
+  }
+
   /// Compares the first, last and some other rows of two heads.
   ///
   /// @throws IllegalStateException if one is wrong: a wrong kernel must not be timed
   static void verify(float[] y, float[] q, float[] k, float[] v, int t) {
     int d = AttentionBenchmark.HEAD_SIZE;
     for (int head : new int[] {0, AttentionBenchmark.HEADS - 1}) {
-      for (int row : new int[] {0, 1, t / 3, t / 2, t - 1}) {
+      for (int row : rows(t)) {
         double[] want = row(q, k, v, head * t * d, row);
         for (int c = 0; c < d; c++) {
           float found = y[(head * t + row) * d + c];
@@ -35,6 +39,29 @@ final class AttentionCheck {
             throw new IllegalStateException(
                 "wrong attention: head %d, row %d, column %d: expected %s, found %s"
                     .formatted(head, row, c, want[c], found));
+          }
+        }
+      }
+    }
+  }
+
+  /// Compares the first, last and some other rows of two heads of a causal softmax.
+  ///
+  /// @throws IllegalStateException if one is wrong: a wrong kernel must not be timed
+  static void verifySoftmax(float[] y, float[] x, int t, float scale) {
+    for (int head : new int[] {0, SoftmaxBenchmark.HEADS - 1}) {
+      for (int row : rows(t)) {
+        int from = (head * t + row) * t;
+        double total = 0;
+        for (int j = 0; j <= row; j++) {
+          total += Math.exp((double) x[from + j] * scale);
+        }
+        for (int j = 0; j < t; j++) {
+          double want = j <= row ? Math.exp((double) x[from + j] * scale) / total : 0;
+          if (!(Math.abs(y[from + j] - want) <= TOLERANCE * want)) {
+            throw new IllegalStateException(
+                "wrong softmax: head %d, row %d, column %d: expected %s, found %s"
+                    .formatted(head, row, j, want, y[from + j]));
           }
         }
       }

@@ -102,4 +102,17 @@ class ArchitectureTest {
         .resideInAnyPackage("org.quern.cli..", "org.quern.bench..")
         .check(CLASSES);
   }
+
+  @Test
+  void productionDoesNotUseTheLadder() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("org.quern.bench..")
+        .and()
+        .haveNameNotMatching("org\\.quern\\.kernels\\.Ladder(\\$.*)?")
+        .should()
+        .dependOnClassesThat()
+        .haveNameMatching("org\\.quern\\.kernels\\.Ladder(\\$.*)?")
+        .check(CLASSES);
+  }
 }

@@ -214,6 +214,7 @@ class CommandsTest {
     Path tiny = Files.writeString(folder.resolve("tiny.txt"), "too short");
     Cli.run("train", "--data", tiny.toString()).fails(1, "too short");
     Cli.run("bench", "attention", "--context", "0").fails(1, "--context");
+    Cli.run("bench", "softmax", "--context", "0").fails(1, "--context");
   }
 
   @ParameterizedTest

@@ -90,9 +90,26 @@ public sealed interface Geometry {
     }
   }
 
+  /// A group of a size that the kernel's text relies on, whatever the device likes.
+  ///
+  /// @param items of the group
+  record Fixed(int items) implements Geometry {
+    /// What every device takes.
+    private static final int NARROW = 4;
+
+    @Override
+    public Map<String, Object> definitions(Tuning tuning) {
+      return group(NARROW, items);
+    }
+  }
+
   private static Map<String, Object> group(Tuning tuning, int size) {
+    return group(tuning.vector(), size);
+  }
+
+  private static Map<String, Object> group(int vector, int size) {
     Map<String, Object> out = new LinkedHashMap<>();
-    out.put("VW", tuning.vector());
+    out.put("VW", vector);
     out.put("WG", size);
     return out;
   }

@@ -9,18 +9,19 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// The portable kernels are CUDA C too: nvcc compiles every storage and option of them, where it is
-/// installed.
+/// The portable kernels and the ladder are CUDA C too: nvcc compiles every storage and option of
+/// them, where it is installed.
 class CudaTextTest {
   @TempDir Path folder;
 
   static List<KernelSpec> kernels() {
-    return Catalogue.all();
+    return Stream.concat(Catalogue.all().stream(), Ladder.all().stream()).toList();
   }
 
   @ParameterizedTest(name = "{0}")
