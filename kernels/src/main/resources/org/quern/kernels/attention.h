@@ -37,3 +37,21 @@ DEVICE void store_tile(LOCAL float* p, const vec* block, int first, int tn) {
     for (int j = 0; j < CT; j++) LSTORE(p, (first + i) * P_STRIDE + (j * WN + tn) * VW, block[i * CT + j]);
   }
 }
+
+/* Declares acc, an item's block of scores: rows r0 ... of `left` [row][d] times what is staged as [d][column]. */
+#define SCORES(acc, left)                                                                   \
+  vec acc[TM * CT];                                                                         \
+  UNROLL                                                                                    \
+  for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);                                   \
+  TILE_PRODUCT(acc, TM, CT, left[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
+
+/* Adds to an item's block rt of results: p[row][column] times what is staged as [column][d]. */
+#define ADD_WEIGHTED(o)                                                                     \
+  {                                                                                         \
+    vec acc[TM * CD];                                                                       \
+    UNROLL                                                                                  \
+    for (int i = 0; i < TM * CD; i++) acc[i] = o[rt * TM * CD + i];                         \
+    TILE_PRODUCT(acc, TM, CD, p[(r0 + i) * P_STRIDE + d], stage, DP, TILE_C)                \
+    UNROLL                                                                                  \
+    for (int i = 0; i < TM * CD; i++) o[rt * TM * CD + i] = acc[i];                         \
+  }

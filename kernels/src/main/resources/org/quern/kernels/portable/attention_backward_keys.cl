@@ -68,10 +68,7 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
         if (r0 < rows) {
-          vec acc[TM * CT];
-          UNROLL
-          for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
-          TILE_PRODUCT(acc, TM, CT, ks[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
+          SCORES(acc, ks)
           UNROLL
           for (int i = 0; i < TM * CT; i++) ps[rt * TM * CT + i] = acc[i];
           UNROLL_NARROW
@@ -97,14 +94,7 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
       BARRIER();
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
-        if (r0 < rows) {
-          vec acc[TM * CD];
-          UNROLL
-          for (int i = 0; i < TM * CD; i++) acc[i] = ov[rt * TM * CD + i];
-          TILE_PRODUCT(acc, TM, CD, p[(r0 + i) * P_STRIDE + d], stage, DP, TILE_C)
-          UNROLL
-          for (int i = 0; i < TM * CD; i++) ov[rt * TM * CD + i] = acc[i];
-        }
+        if (r0 < rows) ADD_WEIGHTED(ov)
       }
       BARRIER();
       stage_columns(stage, dy + q_at, q0, queries);
@@ -112,10 +102,7 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
         if (r0 < rows) {
-          vec acc[TM * CT];
-          UNROLL
-          for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
-          TILE_PRODUCT(acc, TM, CT, vs[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
+          SCORES(acc, vs)
           store_tile(p, acc, r0, tn);
           UNROLL_NARROW
           for (int i = 0; i < TM; i++) {
@@ -138,14 +125,7 @@ KERNEL(attention_backward_keys, GROUP_SIZE)(
       BARRIER();
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
-        if (r0 < rows) {
-          vec acc[TM * CD];
-          UNROLL
-          for (int i = 0; i < TM * CD; i++) acc[i] = ok[rt * TM * CD + i];
-          TILE_PRODUCT(acc, TM, CD, p[(r0 + i) * P_STRIDE + d], stage, DP, TILE_C)
-          UNROLL
-          for (int i = 0; i < TM * CD; i++) ok[rt * TM * CD + i] = acc[i];
-        }
+        if (r0 < rows) ADD_WEIGHTED(ok)
       }
       BARRIER();
     }

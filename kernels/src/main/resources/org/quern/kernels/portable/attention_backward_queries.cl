@@ -47,10 +47,7 @@ KERNEL(attention_backward_queries, GROUP_SIZE)(
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
         if (r0 < rows) {
-          vec acc[TM * CT];
-          UNROLL
-          for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
-          TILE_PRODUCT(acc, TM, CT, qs[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
+          SCORES(acc, qs)
           UNROLL
           for (int i = 0; i < TM * CT; i++) ps[rt * TM * CT + i] = acc[i];
           UNROLL_NARROW
@@ -71,10 +68,7 @@ KERNEL(attention_backward_queries, GROUP_SIZE)(
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
         if (r0 < rows) {
-          vec acc[TM * CT];
-          UNROLL
-          for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
-          TILE_PRODUCT(acc, TM, CT, dys[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
+          SCORES(acc, dys)
           store_tile(p, acc, r0, tn);
           UNROLL_NARROW
           for (int i = 0; i < TM; i++) {
@@ -97,14 +91,7 @@ KERNEL(attention_backward_queries, GROUP_SIZE)(
       BARRIER();
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
-        if (r0 < rows) {
-          vec acc[TM * CD];
-          UNROLL
-          for (int i = 0; i < TM * CD; i++) acc[i] = o[rt * TM * CD + i];
-          TILE_PRODUCT(acc, TM, CD, p[(r0 + i) * P_STRIDE + d], stage, DP, TILE_C)
-          UNROLL
-          for (int i = 0; i < TM * CD; i++) o[rt * TM * CD + i] = acc[i];
-        }
+        if (r0 < rows) ADD_WEIGHTED(o)
       }
       BARRIER();
     }

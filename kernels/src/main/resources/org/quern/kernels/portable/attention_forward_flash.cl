@@ -49,10 +49,7 @@ KERNEL(attention_forward_flash, GROUP_SIZE)(
       for (int rt = 0; rt < RT; rt++) {
         const int r0 = (tm * RT + rt) * TM;
         if (r0 < rows) {
-          vec acc[TM * CT];
-          UNROLL
-          for (int i = 0; i < TM * CT; i++) acc[i] = SPLAT(0.0f);
-          TILE_PRODUCT(acc, TM, CT, qs[(r0 + i) * ROW_STRIDE + d], stage, TILE_C, D)
+          SCORES(acc, qs)
           store_tile(p, acc, r0, tn);
         }
       }
