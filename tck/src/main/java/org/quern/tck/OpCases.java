@@ -31,6 +31,7 @@ public final class OpCases {
     AttentionCases.addTo(list);
     EmbeddingCases.addTo(list);
     OptimizerCases.addTo(list);
+    StorageCases.addTo(list);
     for (FlowFunction f : FlowFunctions.all()) {
       list.add(f.asCase());
     }

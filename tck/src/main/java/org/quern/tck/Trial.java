@@ -184,7 +184,17 @@ public final class Trial implements AutoCloseable {
   /// @param shape its shape
   /// @param values what it holds before
   public Tensor inOut(String what, Shape shape, double[] values) {
-    return slot(what, Role.UPDATED, DType.F32, shape, values);
+    return inOut(what, DType.F32, shape, values);
+  }
+
+  /// {@return an output that is an input too}
+  ///
+  /// @param what its name
+  /// @param dtype its storage
+  /// @param shape its shape
+  /// @param values what it holds before, rounded to the storage
+  public Tensor inOut(String what, DType dtype, Shape shape, double[] values) {
+    return slot(what, Role.UPDATED, dtype, shape, values);
   }
 
   /// {@return where a result lands: on NaN when set, on normal numbers when added}

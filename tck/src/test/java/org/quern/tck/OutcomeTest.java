@@ -50,7 +50,9 @@ class OutcomeTest {
       Report.Row row = report(naive, "layerNorm").rows().getFirst();
       assertEquals("layerNorm F32", row.name());
       assertEquals("own", row.made());
-      assertEquals(cases("layerNorm").size(), row.passed());
+      long floats =
+          cases("layerNorm").stream().filter(c -> c.storage().equals(CaseList.FLOATS)).count();
+      assertEquals(floats, row.passed());
       assertEquals(row.passed(), row.cases());
       assertTrue(row.worst().error() > 0 && row.worst().ratio() <= 1, row.toString());
     }
