@@ -3,19 +3,18 @@ package org.quern.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.core.Availability;
 import org.quern.core.Backends;
+import org.quern.tck.BackendCompatibility;
 
 /// The commands on OpenCL. Where it is missing they are skipped, with the probe's reason; where the
 /// environment says `CI=true` that is a failure.
@@ -29,11 +28,7 @@ class OpenClCommandsTest {
     for (Backends.Found found : Backends.probe()) {
       if (found.provider().name().equals("opencl")
           && found.availability() instanceof Availability.Missing missing) {
-        String text = missing.reason() + ". " + missing.remedy();
-        if ("true".equals(System.getenv("CI"))) {
-          fail("CI=true, and OpenCL is missing: " + text);
-        }
-        Assumptions.abort("OpenCL is missing: " + text);
+        BackendCompatibility.absent(missing, System.getenv("CI"));
       }
     }
   }

@@ -1,6 +1,5 @@
 package org.quern.kernels;
 
-import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.AttentionSpec;
@@ -265,7 +264,6 @@ final class DeviceAttention {
         Geometry.PerElement.items(ops.tuning(), rows),
         new Arguments().add(delta).add(dy).add(y).add(rows).add(size),
         DeviceOps.cost(2.0 * dy.elements(), dy, y));
-    chosen = new HashMap<>(chosen);
     chosen.put("D", size);
     chosen.putAll(tile.definitions());
     long slices = q.shape().dim(0) * q.shape().dim(1);

@@ -8,7 +8,6 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
-import java.util.function.UnaryOperator;
 import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
 import org.quern.core.DeviceException;
@@ -45,23 +44,17 @@ public final class Tuner {
 
   private Tuning search() {
     // The shape of the machine decides most: many narrow items, or few wide ones.
-    Tuning best =
+    Tuning t =
         best(
             "vectors",
             List.of(Tuning.gpu(), Tuning.cpu(8), Tuning.cpu(16)),
             ops -> product(ops) + attention(ops));
-    Tuning start = best;
-    best = best("products", with(best, products(start.vector()), Tuner::withMatmul), this::product);
-    Tuning products = best;
-    best =
-        best("attention", with(products, heads(start.vector()), Tuner::withFlash), this::attention);
-    Tuning tiles = best;
-    best = best("rows", with(tiles, rowGroups(start.vector()), Tuner::withRowGroup), this::rows);
-    Tuning rows = best;
-    return best(
-        "elements",
-        with(rows, List.of(32, 64, 128, 256, 512), Tuner::withElementGroup),
-        this::elements);
+    int vector = t.vector();
+    t = best("products", with(t, products(vector), Tuner::withMatmul), this::product);
+    t = best("attention", with(t, heads(vector), Tuner::withFlash), this::attention);
+    t = best("rows", with(t, rowGroups(vector), Tuner::withRowGroup), this::rows);
+    List<Integer> groups = List.of(32, 64, 128, 256, 512);
+    return best("elements", with(t, groups, Tuner::withElementGroup), this::elements);
   }
 
   // --- what is tried ---
@@ -127,8 +120,8 @@ public final class Tuner {
   }
 
   private Tuning best(String what, List<Tuning> candidates, ToDoubleFunction<DeviceOps> work) {
-    UnaryOperator<Tuning> fit = t -> t.fit(limits);
-    Set<Tuning> different = new LinkedHashSet<>(candidates.stream().map(fit).toList());
+    Set<Tuning> different = new LinkedHashSet<>();
+    candidates.forEach(t -> different.add(t.fit(limits)));
     Tuning best = different.iterator().next();
     double fastest = Double.POSITIVE_INFINITY;
     int done = 0;

@@ -127,11 +127,11 @@ public final class OpenClProvider implements BackendProvider {
 
   @Override
   public Backend open(int device, Settings settings) {
-    OpenClAccelerator accelerator = openAccelerator(device, settings);
-    Path file = tuningFile(device(device));
+    OpenClDevice chosen = device(device);
+    Path file = tuningFile(chosen);
     Tuning measured = file == null ? null : TuningFile.read(file);
-    Tuning tuning = measured == null ? Tuning.defaults(accelerator.limits()) : measured;
-    return new DeviceBackend(accelerator, settings, tuning);
+    Tuning tuning = measured == null ? Tuning.defaults(chosen.limits()) : measured;
+    return open(device, settings, tuning);
   }
 
   /// {@return where the tuning of a device is kept; null where nothing is}
@@ -144,24 +144,21 @@ public final class OpenClProvider implements BackendProvider {
 
   @Override
   public List<String> tune(int device, Settings settings, Consumer<String> progress) {
+    OpenClDevice chosen = device(device);
     Tuning found;
-    try (DeviceBackend backend =
-        new DeviceBackend(
-            openAccelerator(device, settings),
-            settings,
-            Tuning.defaults(device(device).limits()))) {
+    try (DeviceBackend backend = open(device, settings, Tuning.defaults(chosen.limits()))) {
       found = Tuner.tune(backend, progress);
     }
-    Path file = tuningFile(device(device));
+    Path file = tuningFile(chosen);
     List<String> out = new ArrayList<>();
-    out.add("opencl:%d, %s".formatted(device, device(device).name()));
+    out.add("opencl:%d, %s".formatted(device, chosen.name()));
     out.add(found.toString());
     if (file == null) {
       out.add("not kept: there is no folder for it; see quern.cache");
       return out;
     }
     try {
-      TuningFile.write(file, found, device(device).name());
+      TuningFile.write(file, found, chosen.name());
       out.add("kept in " + file);
     } catch (UncheckedIOException e) {
       out.add("not kept: " + e.getMessage());
