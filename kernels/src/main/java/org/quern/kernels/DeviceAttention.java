@@ -47,7 +47,7 @@ final class DeviceAttention {
             .add(k.shape().intDim(2))
             .add(size)
             .add(chunks),
-        DeviceOps.cost(0, qkv, qkv));
+        Cost.of(0, qkv, qkv));
   }
 
   void splitHeadsBackward(Sink dqkv, Tensor dq, Tensor dk, Tensor dv) {
@@ -70,7 +70,7 @@ final class DeviceAttention {
             .add(size)
             .add(chunks)
             .add(DeviceOps.flag(dqkv)),
-        DeviceOps.cost(0, to, to));
+        Cost.of(0, to, to));
   }
 
   void mergeHeads(Tensor y, Tensor x) {
@@ -108,7 +108,7 @@ final class DeviceAttention {
         DeviceOps.storage(op, y, x),
         Geometry.PerElement.items(ops.tuning(), items),
         arguments,
-        DeviceOps.cost(0, y, x));
+        Cost.of(0, y, x));
   }
 
   // --- masked softmax ---
@@ -136,7 +136,7 @@ final class DeviceAttention {
         chosen,
         ops.rowGroups(x.shape().rows()),
         arguments,
-        DeviceOps.cost(5.0 * x.elements(), y, x));
+        Cost.of(5.0 * x.elements(), y, x));
   }
 
   void maskedSoftmaxBackward(
@@ -163,7 +163,7 @@ final class DeviceAttention {
         chosen,
         ops.rowGroups(x.shape().rows()),
         arguments,
-        DeviceOps.cost(8.0 * x.elements(), to, dy, x));
+        Cost.of(8.0 * x.elements(), to, dy, x));
   }
 
   /// {@return how long a row of local memory holds that many keys, 0 if none that fits does}
@@ -214,7 +214,7 @@ final class DeviceAttention {
     addShape(arguments, q, k);
     addSpec(arguments, spec);
     Tuning.Tile tile = size > LARGEST_HEAD ? null : ops.tuning().attention(ops.limits(), size, 1);
-    Launcher.Cost cost = DeviceOps.cost(flops(q, k, spec, 4), y, q, k, v);
+    Cost cost = Cost.of(flops(q, k, spec, 4), y, q, k, v);
     if (queries <= FEW_QUERIES && size <= LARGEST_HEAD) {
       chosen.put("KT", Catalogue.KEYS_AT_A_TIME);
       ops.launch(
@@ -263,7 +263,7 @@ final class DeviceAttention {
         Map.of("X", dy.dtype()),
         Geometry.PerElement.items(ops.tuning(), rows),
         new Arguments().add(delta).add(dy).add(y).add(rows).add(size),
-        DeviceOps.cost(2.0 * dy.elements(), dy, y));
+        Cost.of(2.0 * dy.elements(), dy, y));
     chosen.put("D", size);
     chosen.putAll(tile.definitions());
     long slices = q.shape().dim(0) * q.shape().dim(1);
@@ -275,7 +275,7 @@ final class DeviceAttention {
         chosen,
         tiles(tile, q.shape().intDim(2), slices),
         queries.add(DeviceOps.flag(dq)),
-        DeviceOps.cost(flops(q, k, spec, 6), dq.tensor(), dy, q, k, v));
+        Cost.of(flops(q, k, spec, 6), dq.tensor(), dy, q, k, v));
     Arguments keys = new Arguments().add(dk.tensor()).add(dv.tensor()).add(dy).add(q).add(k).add(v);
     addShape(keys.add(lse).add(delta).add(positions), q, k);
     addSpec(keys, spec);
@@ -284,7 +284,7 @@ final class DeviceAttention {
         chosen,
         tiles(tile, k.shape().intDim(2), slices),
         keys.add(DeviceOps.flag(dk)).add(DeviceOps.flag(dv)),
-        DeviceOps.cost(flops(q, k, spec, 8), dk.tensor(), dv.tensor(), dy, q, k, v));
+        Cost.of(flops(q, k, spec, 8), dk.tensor(), dv.tensor(), dy, q, k, v));
     scratch.release(delta);
   }
 

@@ -108,8 +108,7 @@ final class DeviceMatmul {
             .add(dims.k())
             .add(Math.toIntExact(dims.batch()));
     finish(arguments, c, alpha, epilogue);
-    ops.launch(
-        Catalogue.MATMUL, chosen, grid, arguments, DeviceOps.cost(dims.flops(), c.tensor(), a, b));
+    ops.launch(Catalogue.MATMUL, chosen, grid, arguments, Cost.of(dims.flops(), c.tensor(), a, b));
   }
 
   private void few(
@@ -152,7 +151,7 @@ final class DeviceMatmul {
         chosen,
         grid,
         arguments,
-        DeviceOps.cost(dims.flops(), c.tensor(), a, b));
+        Cost.of(dims.flops(), c.tensor(), a, b));
   }
 
   private static Map<String, Object> storages(Tensor c, Tensor a) {
@@ -200,7 +199,7 @@ final class DeviceMatmul {
             .add(rows * blocks)
             .add(width)
             .add(blocks),
-        DeviceOps.cost(2.0 * weight.elements(), values, scales, weight));
+        Cost.of(2.0 * weight.elements(), values, scales, weight));
     return new Tensor(
         new QuantizedWeight(weight.shape(), values, scales), DType.F32, weight.shape(), 0);
   }

@@ -2,11 +2,12 @@ package org.quern.kernels;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Activation;
 import org.quern.core.AdamWSpec;
 import org.quern.core.AttentionSpec;
-import org.quern.core.Buffer;
 import org.quern.core.DType;
 import org.quern.core.MatmulDims;
 import org.quern.core.Ops;
@@ -34,17 +35,15 @@ public class DeviceOps implements Ops {
   private final DeviceAttention attention;
   private final DeviceRows rows;
 
-  /// For [DeviceBackend].
+  /// Works with an opened device.
   ///
-  /// @param launcher the door
-  /// @param limits of the device
-  /// @param tuning sizes of the kernels, within the limits
-  /// @param workspace of [#WORKSPACE] bytes
-  DeviceOps(Launcher launcher, DeviceLimits limits, Tuning tuning, Buffer workspace) {
-    this.launcher = launcher;
-    this.limits = limits;
-    this.tuning = tuning;
-    this.workspace = new Tensor(workspace, DType.F32, Shape.of(WORKSPACE / Float.BYTES), 0);
+  /// @param device from [DeviceBackend]
+  @SuppressWarnings("this-escape") // the parts only keep it
+  public DeviceOps(DeviceContext device) {
+    launcher = device.launcher();
+    limits = device.limits();
+    tuning = device.tuning();
+    workspace = new Tensor(device.workspace(), DType.F32, Shape.of(WORKSPACE / Float.BYTES), 0);
     this.matmul = new DeviceMatmul(this);
     this.attention = new DeviceAttention(this);
     this.rows = new DeviceRows(this);
@@ -60,13 +59,24 @@ public class DeviceOps implements Ops {
 
   /// Launches a kernel of the catalogue.
   final void launch(
-      KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Launcher.Cost cost) {
+      KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Cost cost) {
     for (Arguments.Argument argument : arguments.list()) {
       if (argument instanceof Arguments.Argument.Pointer p) {
         QuantizedWeight.refuse(spec.entry(), p.buffer());
       }
     }
     launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
+  }
+
+  /// Queues work that is not a kernel of ours, such as a library's, like a launch: behind the door,
+  /// in order, and measured under a name where kernels are.
+  ///
+  /// @param name for the profile
+  /// @param cost for the profile
+  /// @param work gives it to the accelerator, and hands on who is told how long it took: null when
+  ///   nobody wants to know
+  protected final void queue(String name, Cost cost, Consumer<@Nullable LongConsumer> work) {
+    launcher.queue(name, cost, work);
   }
 
   // --- what all operations check ---
@@ -144,14 +154,6 @@ public class DeviceOps implements Ops {
     return (width + tuning.vector() - 1) / tuning.vector();
   }
 
-  static Launcher.Cost cost(double flops, Tensor... moved) {
-    double bytes = 0;
-    for (Tensor t : moved) {
-      bytes += t.bytes();
-    }
-    return new Launcher.Cost(bytes, flops);
-  }
-
   private Grid elements(Tensor y) {
     return Geometry.PerElement.grid(tuning, y.elements());
   }
@@ -170,7 +172,7 @@ public class DeviceOps implements Ops {
         Map.of("Y", y.dtype()),
         elements(y),
         new Arguments().add(y).add(y.elements()).add(value),
-        cost(0, y));
+        Cost.of(0, y));
   }
 
   @Override
@@ -200,7 +202,7 @@ public class DeviceOps implements Ops {
         Map.of("X", x.dtype(), "Y", y.dtype()),
         elements(y),
         new Arguments().add(y).add(x).add(y.elements()),
-        cost(0, y, x));
+        Cost.of(0, y, x));
   }
 
   // --- elementwise ---
@@ -212,7 +214,7 @@ public class DeviceOps implements Ops {
         storage("add", y, a, b),
         elements(y),
         new Arguments().add(y).add(a).add(b).add(y.elements()),
-        cost(y.elements(), y, a, b));
+        Cost.of(y.elements(), y, a, b));
   }
 
   @Override
@@ -223,7 +225,7 @@ public class DeviceOps implements Ops {
         storage("axpy", to, x),
         elements(to),
         new Arguments().add(to).add(x).add(to.elements()).add(alpha).add(flag(y)),
-        cost(2.0 * to.elements(), to, x));
+        Cost.of(2.0 * to.elements(), to, x));
   }
 
   @Override
@@ -248,7 +250,7 @@ public class DeviceOps implements Ops {
             .add(flag(bias != null))
             .add(number(f))
             .add(flag(keep)),
-        cost(10.0 * y.elements(), y, h));
+        Cost.of(10.0 * y.elements(), y, h));
   }
 
   @Override
@@ -259,7 +261,7 @@ public class DeviceOps implements Ops {
         storage("activationBackward", to, dy, h),
         elements(to),
         new Arguments().add(to).add(dy).add(h).add(to.elements()).add(number(f)).add(flag(dx)),
-        cost(16.0 * to.elements(), to, dy, h));
+        Cost.of(16.0 * to.elements(), to, dy, h));
   }
 
   @Override
@@ -277,7 +279,7 @@ public class DeviceOps implements Ops {
             .add(Philox.threshold(rate))
             .add(1 / (1 - rate))
             .add(flag(y)),
-        cost(to.elements(), to, x));
+        Cost.of(to.elements(), to, x));
   }
 
   // --- matrix products ---
@@ -307,7 +309,7 @@ public class DeviceOps implements Ops {
         storage("sumRows", dy),
         Geometry.PerStrip.grid(tuning, width),
         new Arguments().add(to).add(dy).add(rows(dy)).add(width).add(flag(dbias)),
-        cost(dy.elements(), to, dy));
+        Cost.of(dy.elements(), to, dy));
   }
 
   // --- normalization ---
@@ -458,7 +460,7 @@ public class DeviceOps implements Ops {
             .add((float) (1 / Math.sqrt(spec.correction2())))
             .add(spec.epsilon())
             .add(spec.gradScale()),
-        cost(14.0 * w.elements(), w, w, m, m, v, v, g));
+        Cost.of(14.0 * w.elements(), w, w, m, m, v, v, g));
   }
 
   @Override
@@ -474,13 +476,13 @@ public class DeviceOps implements Ops {
               storage("sumOfSquares", x),
               Grid.of(groups, whole.groupSize()),
               new Arguments().add(workspace).add(x).add(x.elements()),
-              cost(2.0 * x.elements(), x));
+              Cost.of(2.0 * x.elements(), x));
           launch(
               Catalogue.SUM_PARTIALS,
               Map.of(),
               Grid.of(1, whole.groupSize()),
               new Arguments().add(y).add(workspace).add(groups),
-              cost(groups, y));
+              Cost.of(groups, y));
         });
   }
 }
