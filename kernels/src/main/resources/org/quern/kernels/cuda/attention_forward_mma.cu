@@ -78,7 +78,7 @@ DEVICE void drop(float (&s)[BN / 8][4], u32 kept) {
   }
 }
 
-#define BOUNDS GROUP_SIZE, RESIDENT
+#define BOUNDS WG, RESIDENT
 KERNEL(attention_forward_mma, BOUNDS)(
     OUT(X, y), OUT(F32, lse), IN(X, q), IN(X, k), IN(X, v), IN(I32, positions), const int slices, const int heads,
     const int queries, const int keys, const float scale, const int causal, const int window, const ulong seed,

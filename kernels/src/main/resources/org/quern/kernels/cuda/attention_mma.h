@@ -1,12 +1,11 @@
 /*
- * What attention on tensor cores is made of (arXiv:2307.08691). A block is four warps. It keeps a tile of rows of one
+ * What attention on tensor cores is made of (arXiv:2307.08691). A block keeps a tile of rows of one
  * head in shared memory and walks along tiles of the other side; each warp has its own 16 rows of the tile that stays,
  * or several times 16, and all of the tile that comes by. Accumulators are blocks of 16 x 8, as warp_tensor.h draws them.
  *
  * F32 goes through tf32 products: operands are rounded to 11 bits, sums are f32.
  */
-#define WARPS 4
-#define GROUP_SIZE (WARPS * WARP)
+#define WARPS (WG / WARP)
 #define ELEMENT ((int)sizeof(TYPE(X)))
 #define ROW_BYTES (D * ELEMENT)
 #define CHUNKS (ROW_BYTES / 16)
@@ -30,7 +29,7 @@
 #define LANE_COLUMN (LANE % 4 * 2)   /* of the 8 columns of an accumulator, the first of a lane's two */
 
 /* ------------------------------------------------------------------------------------------------- tiles */
-#define ROWS_AT_ONCE (GROUP_SIZE / CHUNKS)
+#define ROWS_AT_ONCE (WG / CHUNKS)
 
 /* Begins to copy rows first, first + 1 ... of x (n, D) to a tile, zeros from row `end` on. */
 template <int ROWS>
