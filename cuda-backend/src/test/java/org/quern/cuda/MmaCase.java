@@ -7,6 +7,7 @@ import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
 import org.quern.core.Mask;
 import org.quern.core.Philox;
+import org.quern.kernels.CudaAttention;
 import org.quern.kernels.MmaTile;
 
 /// An attention for the kernels on tensor cores, and the tile to do it with.
@@ -14,6 +15,9 @@ import org.quern.kernels.MmaTile;
 /// @param problem what to compute
 /// @param tile how
 record MmaCase(AttentionProblem problem, MmaTile tile) {
+  /// Shared memory of a block on the smallest of the GPUs: compute capability 8.6, 8.9, 12.0.
+  private static final int MOST_SHARED = 99 << 10;
+
   private static final long SEED = 0x5eed_0123_4567L;
 
   /// {@return every storage, head size and tile, with all kinds of masks, positions and lengths}
@@ -22,14 +26,19 @@ record MmaCase(AttentionProblem problem, MmaTile tile) {
     for (DType x : List.of(DType.BF16, DType.F16, DType.F32)) {
       for (int size : new int[] {64, 128}) {
         for (MmaTile tile : tiles) {
-          if (x == DType.F32 && size == 128 && tile.rows() + tile.columns() > 100) {
-            continue; // more shared memory than a block has
+          if (bytes(x, size, tile) > MOST_SHARED) {
+            continue;
           }
           shapes(x, size).forEach(p -> out.add(new MmaCase(p, tile)));
         }
       }
     }
     return out.stream();
+  }
+
+  /// As much as the hungriest of the kernels takes.
+  private static int bytes(DType x, int size, MmaTile tile) {
+    return CudaAttention.keysGrid(x, size, tile, 1, 1).dynamicLocalBytes();
   }
 
   /// Lengths around tiles of 64, and what attention can be asked for.

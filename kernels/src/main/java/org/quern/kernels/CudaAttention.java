@@ -37,6 +37,34 @@ public final class CudaAttention {
     return tiles(tile, slices, queries).withDynamicLocal(rows * size * x.bytes());
   }
 
+  /// {@return the launch of `attention_backward_mma_queries`}
+  ///
+  /// @param x the storage
+  /// @param size D
+  /// @param tile of the variant
+  /// @param slices B H
+  /// @param queries S
+  public static Grid queriesGrid(DType x, int size, MmaTile tile, long slices, int queries) {
+    return tiles(tile, slices, queries).withDynamicLocal(backwardBytes(x, size, tile));
+  }
+
+  /// {@return the launch of `attention_backward_mma_keys`}
+  ///
+  /// @param x the storage
+  /// @param size D
+  /// @param tile of the variant
+  /// @param slices B H
+  /// @param keys T
+  public static Grid keysGrid(DType x, int size, MmaTile tile, long slices, int keys) {
+    int rowValues = 2 * tile.stages() * tile.columns() * Float.BYTES; // lse and delta
+    return tiles(tile, slices, keys).withDynamicLocal(backwardBytes(x, size, tile) + rowValues);
+  }
+
+  /// Two tensors stay, two come by.
+  private static int backwardBytes(DType x, int size, MmaTile tile) {
+    return 2 * (tile.rows() + tile.stages() * tile.columns()) * size * x.bytes();
+  }
+
   private static Grid tiles(MmaTile tile, long slices, int rows) {
     return Grid.of(slices * ((rows + tile.rows() - 1) / tile.rows()), GROUP);
   }

@@ -339,3 +339,11 @@ DEVICE void visible_in_row(int position, int keys, int causal, int window, int* 
   visible(position, keys, causal, window, from, to);
   if (*from >= *to) *from = *to = 0;
 }
+
+/* The queries that see a key, [*from, *to). */
+DEVICE void seeing(int key, int position, int queries, int causal, int window, int* from, int* to) {
+  const long first = causal ? (long)key - position : 0;
+  const long last = window == 0x7fffffff ? queries : (long)key - position + window;
+  *from = first < 0 ? 0 : first > queries ? queries : (int)first;
+  *to = last < 0 ? 0 : last > queries ? queries : (int)last;
+}

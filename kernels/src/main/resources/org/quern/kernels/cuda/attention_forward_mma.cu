@@ -15,37 +15,12 @@
    Launch: B H ceil(S / BM) blocks of 128 items, (BM + 2 STAGES BN) D sizeof(X) bytes of dynamic shared memory.
    STAGES 1: values are copied beside the product with the keys, the next keys beside the product with the values.
    STAGES 2: all of the next tile is copied beside all of this; one barrier a tile instead of two. */
-#define BLOCKS (BM / 16 / WARPS) /* of 16 queries that a warp has */
-#define HIDDEN MINUS_INFINITY
 #if BLOCKS == 1 && !IS_FLOAT
-#define QUERIES RowsInRegisters<BLOCKS> /* one ldmatrix in five less, and the registers are there */
+#define QUERIES RowsInRegisters /* one ldmatrix in five less, and the registers are there */
 #else
 #define QUERIES RowsInShared
 #endif
 DEVICE void keep_rows(RowsInShared& rows, smem_t tile) { rows.tile = tile; }
-
-/* Hides the keys k0 ... that a warp's queries do not see; the first of them stands at `position`. */
-DEVICE void hide(float (&s)[BLOCKS][BN / 8][4], int position, int k0, int keys, int causal, int window) {
-  int from, to, ignored;
-  visible(position + 16 * BLOCKS - 1, keys, causal, window, &from, &ignored);
-  visible(position, keys, causal, window, &ignored, &to);
-  if (from <= k0 && k0 + BN <= to) return; /* all see all */
-  UNROLL
-  for (int i = 0; i < BLOCKS; i++) {
-    UNROLL
-    for (int half = 0; half < 2; half++) {
-      visible(position + 16 * i + 8 * half + LANE_ROW, keys, causal, window, &from, &to);
-      UNROLL
-      for (int c = 0; c < BN / 8; c++) {
-        UNROLL
-        for (int e = 0; e < 2; e++) {
-          const int key = k0 + 8 * c + LANE_COLUMN + e;
-          if (key < from || key >= to) s[i][c][2 * half + e] = HIDDEN;
-        }
-      }
-    }
-  }
-}
 
 /* Online softmax (arXiv:1805.02867) of one row of 8 or 16: scores become weights, and what was summed before shrinks by
    the factor that is returned. Exponents are of 2: `unit` is scale log2(e), and `highest` counts in these units too. */
@@ -68,14 +43,6 @@ DEVICE float weigh(float (&s)[BN / 8][4], int half, float unit, float* highest, 
   *highest = now;
   *sum = *sum * factor + own; /* the other lanes' shares come in the end */
   return factor;
-}
-
-DEVICE void drop(float (&s)[BN / 8][4], u32 kept) {
-  UNROLL
-  for (int c = 0; c < BN / 8; c++) {
-    UNROLL
-    for (int e = 0; e < 4; e++) s[c][e] = kept >> (4 * c + e) & 1 ? s[c][e] : 0.0f;
-  }
 }
 
 #define BOUNDS WG, RESIDENT
@@ -143,7 +110,7 @@ KERNEL(attention_forward_mma, BOUNDS)(
     float s[BLOCKS][BN / 8][4];
     clear(s);
     multiply_rows(s, own, k_tile);
-    hide(s, position + first, k0, keys, causal, window);
+    hide_keys(s, position + first, k0, keys, causal, window);
 #if STAGES == 1
     cp_async_wait<0>();
     round_tile<BN>(v_tile);

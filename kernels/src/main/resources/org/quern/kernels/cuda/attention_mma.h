@@ -5,7 +5,7 @@
  *
  * F32 goes through tf32 products: operands are rounded to 11 bits, sums are f32.
  */
-#define WARPS (WG / WARP)
+#define BLOCKS (BM / 16 / (WG / WARP)) /* of 16 rows of the tile that stays, a warp's own */
 #define ELEMENT ((int)sizeof(TYPE(X)))
 #define ROW_BYTES (D * ELEMENT)
 #define CHUNKS (ROW_BYTES / 16)
@@ -79,20 +79,17 @@ DEVICE smem_t right_first(smem_t tile, int row, int step) {
 struct RowsInShared {
   smem_t tile;
 };
-template <int BLOCKS>
 struct RowsInRegisters {
   u32 a[BLOCKS][STEPS][4];
 };
 DEVICE void get_left(u32 (&a)[4], const RowsInShared& rows, int block, int step) {
   ldmatrix_x4(a, down_first(rows.tile, 16 * block, step));
 }
-template <int BLOCKS>
-DEVICE void get_left(u32 (&a)[4], const RowsInRegisters<BLOCKS>& rows, int block, int step) {
+DEVICE void get_left(u32 (&a)[4], const RowsInRegisters& rows, int block, int step) {
   UNROLL
   for (int e = 0; e < 4; e++) a[e] = rows.a[block][step][e];
 }
-template <int BLOCKS>
-DEVICE void keep_rows(RowsInRegisters<BLOCKS>& rows, smem_t tile) {
+DEVICE void keep_rows(RowsInRegisters& rows, smem_t tile) {
   UNROLL
   for (int block = 0; block < BLOCKS; block++) {
     UNROLL
@@ -101,7 +98,7 @@ DEVICE void keep_rows(RowsInRegisters<BLOCKS>& rows, smem_t tile) {
 }
 
 /* acc += left right^T over d: a warp's rows times the rows of a tile, which are the columns of the product. */
-template <int BLOCKS, int COLUMNS, class Left>
+template <int COLUMNS, class Left>
 DEVICE void multiply_rows(float (&acc)[BLOCKS][COLUMNS][4], const Left& left, smem_t right) {
   UNROLL
   for (int step = 0; step < STEPS; step++) {
@@ -125,7 +122,7 @@ DEVICE void multiply_rows(float (&acc)[BLOCKS][COLUMNS][4], const Left& left, sm
 #if IS_FLOAT
 /* A sum may run in any order: what the product calls k = t is row 2t of eight, k = t + 4 is row 2t + 1. So a lane has its
    operands, as accumulators, already. */
-template <int BLOCKS, int DEPTH>
+template <int DEPTH>
 DEVICE void multiply_columns(float (&acc)[BLOCKS][D / 8][4], const float (&p)[BLOCKS][DEPTH][4], smem_t right) {
   UNROLL
   for (int k = 0; k < DEPTH; k++) {
@@ -149,7 +146,7 @@ DEVICE void multiply_columns(float (&acc)[BLOCKS][D / 8][4], const float (&p)[BL
   }
 }
 #else
-template <int BLOCKS, int DEPTH>
+template <int DEPTH>
 DEVICE void multiply_columns(float (&acc)[BLOCKS][D / 8][4], const float (&p)[BLOCKS][DEPTH][4], smem_t right) {
   UNROLL
   for (int k = 0; k < DEPTH; k += 2) {
@@ -175,7 +172,7 @@ DEVICE void multiply_columns(float (&acc)[BLOCKS][D / 8][4], const float (&p)[BL
 }
 #endif
 
-template <int BLOCKS, int COLUMNS>
+template <int COLUMNS>
 DEVICE void clear(float (&acc)[BLOCKS][COLUMNS][4]) {
   UNROLL
   for (int i = 0; i < BLOCKS; i++) {
@@ -207,6 +204,55 @@ DEVICE void put_rows(TYPE(X)* y, const float (&acc)[D / 8][4], const float (&fac
         stg((u32*)at, PACK(v, w));
 #endif
       }
+    }
+  }
+}
+
+/* -------------------------------------------------------------------------------------------------- mask */
+#define HIDDEN MINUS_INFINITY /* a score that weighs nothing */
+
+/* Hides, in the row of accumulators e and e + 1, the columns outside of [from, to); the first one is `first`. */
+template <int COLUMNS>
+DEVICE void hide_columns(float (&s)[COLUMNS][4], int e, int first, int from, int to) {
+  UNROLL
+  for (int c = 0; c < COLUMNS; c++) {
+    const int column = first + 8 * c + LANE_COLUMN;
+    if (column < from || column >= to) s[c][e] = HIDDEN;
+    if (column + 1 < from || column + 1 >= to) s[c][e + 1] = HIDDEN;
+  }
+}
+
+/* Hides, where rows are queries, the keys from k0 on that they do not see; a warp's first query stands at `position`. */
+template <int COLUMNS>
+DEVICE void hide_keys(float (&s)[BLOCKS][COLUMNS][4], int position, int k0, int keys, int causal, int window) {
+  int from, to, ignored;
+  visible(position + 16 * BLOCKS - 1, keys, causal, window, &from, &ignored);
+  visible(position, keys, causal, window, &ignored, &to);
+  if (from <= k0 && k0 + 8 * COLUMNS <= to) return; /* all see all */
+  UNROLL
+  for (int i = 0; i < BLOCKS; i++) {
+    UNROLL
+    for (int e = 0; e < 4; e += 2) {
+      visible(position + 16 * i + 4 * e + LANE_ROW, keys, causal, window, &from, &to);
+      hide_columns(s[i], e, k0, from, to);
+    }
+  }
+}
+
+/* The same where rows are keys, from `key` on, and columns are the queries from q0 on. */
+template <int COLUMNS>
+DEVICE void hide_queries(
+    float (&s)[BLOCKS][COLUMNS][4], int key, int q0, int position, int queries, int causal, int window) {
+  int from, to, ignored;
+  seeing(key + 16 * BLOCKS - 1, position, queries, causal, window, &from, &ignored);
+  seeing(key, position, queries, causal, window, &ignored, &to);
+  if (from <= q0 && q0 + 8 * COLUMNS <= to) return;
+  UNROLL
+  for (int i = 0; i < BLOCKS; i++) {
+    UNROLL
+    for (int e = 0; e < 4; e += 2) {
+      seeing(key + 16 * i + 4 * e + LANE_ROW, position, queries, causal, window, &from, &to);
+      hide_columns(s[i], e, q0, from, to);
     }
   }
 }
@@ -277,4 +323,14 @@ DEVICE u32 kept_queries(ulong seed, ulong first, int keys, uint threshold) {
     kept |= bits << (4 * c);
   }
   return kept;
+}
+
+/* Drops the weights whose bit is 0. */
+template <int COLUMNS>
+DEVICE void drop(float (&s)[COLUMNS][4], u32 kept) {
+  UNROLL
+  for (int c = 0; c < COLUMNS; c++) {
+    UNROLL
+    for (int e = 0; e < 4; e++) s[c][e] = kept >> (4 * c + e) & 1 ? s[c][e] : 0.0f;
+  }
 }
