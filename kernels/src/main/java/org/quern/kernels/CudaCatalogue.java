@@ -1,0 +1,48 @@
+package org.quern.kernels;
+
+import static org.quern.core.DType.BF16;
+import static org.quern.core.DType.F16;
+import static org.quern.core.DType.F32;
+
+import java.util.List;
+import java.util.Map;
+import org.quern.core.DType;
+
+/// Every kernel that production launches on CUDA alone, beside those of the [Catalogue]. A test
+/// holds this list and the files of `cuda` to a bijection.
+public final class CudaCatalogue {
+  private static final Map<String, List<DType>> X = Map.of("X", List.of(F32, F16, BF16));
+
+  /// Attention, forward, on tensor cores.
+  public static final KernelSpec ATTENTION_FORWARD_MMA = mma("attention_forward_mma", 1, 2);
+
+  /// The gradient of attention's queries, on tensor cores.
+  public static final KernelSpec ATTENTION_BACKWARD_MMA_QUERIES =
+      mma("attention_backward_mma_queries", 2);
+
+  /// The gradients of attention's keys and values, on tensor cores.
+  public static final KernelSpec ATTENTION_BACKWARD_MMA_KEYS =
+      mma("attention_backward_mma_keys", 2);
+
+  private static final List<KernelSpec> ALL =
+      List.of(
+          ATTENTION_FORWARD_MMA, ATTENTION_BACKWARD_MMA_QUERIES, ATTENTION_BACKWARD_MMA_KEYS);
+
+  private CudaCatalogue() {}
+
+  private static KernelSpec mma(String entry, Integer... stages) {
+    Map<String, List<Integer>> options =
+        Map.of(
+            "D", List.of(64, 128),
+            "BM", List.of(64),
+            "BN", List.of(32),
+            "STAGES", List.of(stages),
+            "RESIDENT", List.of(1));
+    return new KernelSpec("cuda", entry, new Geometry.Fixed(CudaAttention.GROUP), X, options);
+  }
+
+  /// {@return all kernels}
+  public static List<KernelSpec> all() {
+    return ALL;
+  }
+}
