@@ -128,7 +128,8 @@ typedef float4 vec;
 typedef unsigned short F16_t;
 typedef signed char I8_t;
 #define SPLAT(x) make_float4((x), (x), (x), (x))
-/* Inline PTX needs no header, so that NVRTC needs no include path. */
+/* Inline PTX needs no header, so that NVRTC needs no include path. QUERN_INTRINSICS: these functions are given already. */
+#ifndef QUERN_INTRINSICS
 DEVICE float half_to_float(F16_t h) {
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
@@ -139,6 +140,7 @@ DEVICE F16_t float_to_half(float f) {
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(f));
   return h;
 }
+#endif
 #define LOAD_F16(p, i) half_to_float((p)[i])
 #define STORE_F16(p, i, v) ((p)[i] = float_to_half(v))
 /* Tensors may begin anywhere: four loads, which the compiler cannot make one. */
