@@ -68,6 +68,11 @@ public class DeviceOps implements Ops {
     launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
   }
 
+  /// {@return whether the device has that variant of a kernel, or can make it}
+  final boolean offers(KernelSpec spec, Map<String, ?> chosen) {
+    return launcher.accelerator().offers(spec.variant(tuning, chosen));
+  }
+
   /// Queues work that is not a kernel of ours, such as a library's, like a launch: behind the door,
   /// in order, and measured under a name where kernels are.
   ///
