@@ -289,6 +289,16 @@ public class DeviceOps implements Ops {
 
   // --- matrix products ---
 
+  /// {@return whether a product is of a few rows with weights as [#linear] stores them: there is a
+  /// kernel that reads the weights once for all of them, which is as fast as memory is}
+  ///
+  /// @param dims of the product
+  /// @param ta whether a is transposed
+  /// @param tb whether b is transposed
+  protected static boolean ofFewRows(MatmulDims dims, Trans ta, Trans tb) {
+    return ta == Trans.N && tb == Trans.T && dims.batch() == 1 && dims.m() <= DeviceMatmul.FEW_ROWS;
+  }
+
   @Override
   public void matmul(Sink c, Tensor a, Trans ta, Tensor b, Trans tb, float alpha) {
     MatmulDims dims = MatmulDims.of(c.tensor().shape(), a.shape(), ta, b.shape(), tb);
