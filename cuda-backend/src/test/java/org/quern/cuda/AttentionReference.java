@@ -130,7 +130,7 @@ final class AttentionReference {
         s[j] = Double.NEGATIVE_INFINITY;
         if (problem.sees(slice, i, j)) {
           s[j] = scale * dot(q, queryAt, k, keyAt + j * size);
-          magnitude[j] = scale * dotOfMagnitudes(q, queryAt, k, keyAt + j * size);
+          magnitude[j] = Math.abs(scale) * dotOfMagnitudes(q, queryAt, k, keyAt + j * size);
           highest = Math.max(highest, s[j]);
           visible++;
         }
@@ -197,8 +197,8 @@ final class AttentionReference {
         double weight = kept[j] * p[j];
         double weightError = weight * (unit + exponent[j]) + kept[j] * problem.tiny();
         for (int d = 0; d < size; d++) {
-          add(dq, queryAt + d, scale * ds, scale * dsError, k[at + d], keys);
-          add(dk, at + d, scale * ds, scale * dsError, q[queryAt + d], queries);
+          add(dq, queryAt + d, scale * ds, Math.abs(scale) * dsError, k[at + d], keys);
+          add(dk, at + d, scale * ds, Math.abs(scale) * dsError, q[queryAt + d], queries);
           add(dv, at + d, weight, weightError, dy[queryAt + d], queries);
         }
       }

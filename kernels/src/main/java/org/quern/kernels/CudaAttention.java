@@ -1,6 +1,7 @@
 package org.quern.kernels;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.quern.core.DType;
 
@@ -63,6 +64,66 @@ public final class CudaAttention {
   /// Two tensors stay, two come by.
   private static int backwardBytes(DType x, int size, MmaTile tile) {
     return 2 * (tile.rows() + tile.stages() * tile.columns()) * size * x.bytes();
+  }
+
+  /// Queries that a variant of `attention_decode` holds: as many as needed, rounded up to one of
+  /// these.
+  static final List<Integer> DECODED_AT_ONCE = List.of(1, 4);
+
+  /// Keys that are worth a block of their own.
+  private static final int KEYS_OF_A_SHARE = 64;
+
+  /// More shares cost more to bring together than they gain.
+  private static final int MOST_SPLITS = 64;
+
+  /// Blocks for each multiprocessor that hide the latency of memory.
+  private static final int BLOCKS_PER_UNIT = 4;
+
+  /// {@return the variant of `attention_decode`}
+  ///
+  /// @param x the storage
+  /// @param size D, up to 256, whole 16 bytes
+  /// @param queries S, up to 4
+  public static KernelVariant decode(DType x, int size, int queries) {
+    int held = DECODED_AT_ONCE.stream().filter(n -> n >= queries).findFirst().orElseThrow();
+    return CudaCatalogue.ATTENTION_DECODE.variant(
+        Tuning.gpu(), Map.of("X", x, "D", size, "R", held));
+  }
+
+  /// {@return the variant of `attention_decode_combine`}
+  ///
+  /// @param x the storage
+  /// @param size D
+  public static KernelVariant combine(DType x, int size) {
+    return CudaCatalogue.ATTENTION_DECODE_COMBINE.variant(
+        Tuning.gpu(), Map.of("X", x, "D", size));
+  }
+
+  /// {@return in how many shares to decode: enough blocks for the device, none with little to do}
+  ///
+  /// @param slices B H
+  /// @param keys T
+  /// @param units multiprocessors of the device
+  public static int splits(long slices, int keys, int units) {
+    long wanted = ((long) units * BLOCKS_PER_UNIT + slices - 1) / slices;
+    int most = Math.min(MOST_SPLITS, (keys + KEYS_OF_A_SHARE - 1) / KEYS_OF_A_SHARE);
+    return (int) Math.clamp(wanted, 1, Math.max(1, most));
+  }
+
+  /// {@return the launch of `attention_decode`}
+  ///
+  /// @param slices B H
+  /// @param splits shares of the keys
+  public static Grid decodeGrid(long slices, int splits) {
+    return Grid.of(slices * splits, GROUP);
+  }
+
+  /// {@return the launch of `attention_decode_combine`}
+  ///
+  /// @param rows B H S
+  public static Grid combineGrid(long rows) {
+    int rowsOfGroup = GROUP / CudaCatalogue.WARP;
+    return Grid.of((rows + rowsOfGroup - 1) / rowsOfGroup, GROUP);
   }
 
   private static Grid tiles(MmaTile tile, long slices, int rows) {

@@ -13,6 +13,9 @@ import org.quern.core.DType;
 public final class CudaCatalogue {
   private static final Map<String, List<DType>> X = Map.of("X", List.of(F32, F16, BF16));
 
+  /// Lanes of a warp.
+  static final int WARP = 32;
+
   /// Attention, forward, on tensor cores.
   public static final KernelSpec ATTENTION_FORWARD_MMA = mma("attention_forward_mma", 1, 2);
 
@@ -24,21 +27,39 @@ public final class CudaCatalogue {
   public static final KernelSpec ATTENTION_BACKWARD_MMA_KEYS =
       mma("attention_backward_mma_keys", 2);
 
+  /// Attention of a few queries, its keys shared by several groups.
+  public static final KernelSpec ATTENTION_DECODE =
+      fixed(
+          "attention_decode",
+          Map.of("D", List.of(16, 64, 80, 256), "R", CudaAttention.DECODED_AT_ONCE));
+
+  /// Brings together what [#ATTENTION_DECODE] left.
+  public static final KernelSpec ATTENTION_DECODE_COMBINE =
+      fixed("attention_decode_combine", Map.of("D", List.of(16, 64, 80, 256)));
+
   private static final List<KernelSpec> ALL =
       List.of(
-          ATTENTION_FORWARD_MMA, ATTENTION_BACKWARD_MMA_QUERIES, ATTENTION_BACKWARD_MMA_KEYS);
+          ATTENTION_FORWARD_MMA,
+          ATTENTION_BACKWARD_MMA_QUERIES,
+          ATTENTION_BACKWARD_MMA_KEYS,
+          ATTENTION_DECODE,
+          ATTENTION_DECODE_COMBINE);
 
   private CudaCatalogue() {}
 
+  private static KernelSpec fixed(String entry, Map<String, List<Integer>> options) {
+    return new KernelSpec("cuda", entry, new Geometry.Fixed(CudaAttention.GROUP), X, options);
+  }
+
   private static KernelSpec mma(String entry, Integer... stages) {
-    Map<String, List<Integer>> options =
+    return fixed(
+        entry,
         Map.of(
             "D", List.of(64, 128),
             "BM", List.of(64),
             "BN", List.of(32),
             "STAGES", List.of(stages),
-            "RESIDENT", List.of(1));
-    return new KernelSpec("cuda", entry, new Geometry.Fixed(CudaAttention.GROUP), X, options);
+            "RESIDENT", List.of(1)));
   }
 
   /// {@return all kernels}
