@@ -26,6 +26,16 @@ public final class CudaAttention {
     return spec.variant(Tuning.gpu(), chosen);
   }
 
+  /// {@return how a kernel on tensor cores divides its work}
+  ///
+  /// @param spec one of [CudaCatalogue]
+  /// @param x the storage
+  /// @param size D, 64 or 128
+  /// @param computeCapability of the device, such as 86
+  public static MmaTile tile(KernelSpec spec, DType x, int size, int computeCapability) {
+    return new MmaTile(64, 32, 2, 1);
+  }
+
   /// {@return the launch of `attention_forward_mma`}
   ///
   /// @param x the storage
@@ -95,8 +105,7 @@ public final class CudaAttention {
   /// @param x the storage
   /// @param size D
   public static KernelVariant combine(DType x, int size) {
-    return CudaCatalogue.ATTENTION_DECODE_COMBINE.variant(
-        Tuning.gpu(), Map.of("X", x, "D", size));
+    return CudaCatalogue.ATTENTION_DECODE_COMBINE.variant(Tuning.gpu(), Map.of("X", x, "D", size));
   }
 
   /// {@return in how many shares to decode: enough blocks for the device, none with little to do}
@@ -107,7 +116,7 @@ public final class CudaAttention {
   public static int splits(long slices, int keys, int units) {
     long wanted = ((long) units * BLOCKS_PER_UNIT + slices - 1) / slices;
     int most = Math.min(MOST_SPLITS, (keys + KEYS_OF_A_SHARE - 1) / KEYS_OF_A_SHARE);
-    return (int) Math.clamp(wanted, 1, Math.max(1, most));
+    return Math.clamp(wanted, 1, Math.max(1, most));
   }
 
   /// {@return the launch of `attention_decode`}
