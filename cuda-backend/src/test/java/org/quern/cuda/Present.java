@@ -7,8 +7,8 @@ import org.quern.kernels.ProgramCache;
 import org.quern.kernels.Tuning;
 
 /// Opens the emulated device for a test.
-final class Emulated {
-  private Emulated() {}
+final class Present {
+  private Present() {}
 
   /// {@return the first device}
   static CudaDevice device() {
@@ -19,7 +19,7 @@ final class Emulated {
   /// {@return what users get, but that every variant comes ready-made and nothing is kept on disk}
   static Options options() {
     return new Options(
-        true, false, ProgramCache.none(), (variant, capability) -> Emulator.ptx(variant));
+        true, true, ProgramCache.none(), (variant, capability) -> Emulator.ptx(variant));
   }
 
   /// {@return the first device, opened, for the caller to close}
