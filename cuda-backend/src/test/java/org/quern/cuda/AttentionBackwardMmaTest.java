@@ -42,8 +42,8 @@ class AttentionBackwardMmaTest {
   @MethodSource({"cases", "tallCases"})
   void queriesAgreeWithFloat64(MmaCase c) {
     AttentionReference expected = new AttentionReference(c.problem());
-    Sums.check(queries(launch, c, expected, 0), "dq", expected.dq, c, 0);
-    Sums.check(queries(launch, c, expected, 1), "dq", expected.dq, c, 1);
+    Sums.check(queries(launch, c, expected, 0), "dq", expected.dq, c.problem(), 0);
+    Sums.check(queries(launch, c, expected, 1), "dq", expected.dq, c.problem(), 1);
   }
 
   @ParameterizedTest(name = "{0}")
@@ -51,11 +51,11 @@ class AttentionBackwardMmaTest {
   void keysAgreeWithFloat64(MmaCase c) {
     AttentionReference expected = new AttentionReference(c.problem());
     DeviceArray[] set = keys(launch, c, expected, 0, 0);
-    Sums.check(set[0], "dk", expected.dk, c, 0);
-    Sums.check(set[1], "dv", expected.dv, c, 0);
+    Sums.check(set[0], "dk", expected.dk, c.problem(), 0);
+    Sums.check(set[1], "dv", expected.dv, c.problem(), 0);
     DeviceArray[] added = keys(launch, c, expected, 0, 1);
-    Sums.check(added[0], "dk", expected.dk, c, 0);
-    Sums.check(added[1], "dv", expected.dv, c, 1);
+    Sums.check(added[0], "dk", expected.dk, c.problem(), 0);
+    Sums.check(added[1], "dv", expected.dv, c.problem(), 1);
   }
 
   static DeviceArray queries(CudaLaunch launch, MmaCase c, AttentionReference expected, int add) {

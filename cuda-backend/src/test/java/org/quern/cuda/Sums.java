@@ -25,16 +25,16 @@ final class Sums {
 
   /// Holds a result to its bound; a sum is rounded once, as a whole.
   static void check(
-      DeviceArray found, String name, AttentionReference.Tensor expected, MmaCase c, int add) {
+      DeviceArray found, String name, AttentionReference.Tensor expected, AttentionProblem p, int add) {
     AttentionReference.Tensor sum = expected;
     if (add == 1) {
       int size = expected.value().length;
-      double[] earlier = earlier(c.problem().dtype(), size);
+      double[] earlier = earlier(p.dtype(), size);
       sum = new AttentionReference.Tensor(size);
       for (int i = 0; i < size; i++) {
         sum.value()[i] = earlier[i] + expected.value()[i];
         sum.bound()[i] =
-            expected.bound()[i] + c.problem().storageUnit() * Math.abs(sum.value()[i]);
+            expected.bound()[i] + p.storageUnit() * Math.abs(sum.value()[i]);
       }
     }
     Bounds.check(name + (add == 1 ? ", added" : ""), sum, found.get());

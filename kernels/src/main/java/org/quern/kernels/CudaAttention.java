@@ -131,8 +131,7 @@ public final class CudaAttention {
   ///
   /// @param rows B H S
   public static Grid combineGrid(long rows) {
-    int rowsOfGroup = GROUP / CudaCatalogue.WARP;
-    return Grid.of((rows + rowsOfGroup - 1) / rowsOfGroup, GROUP);
+    return CudaRows.warps(rows);
   }
 
   private static Grid tiles(MmaTile tile, long slices, int rows) {

@@ -37,13 +37,23 @@ public final class CudaCatalogue {
   public static final KernelSpec ATTENTION_DECODE_COMBINE =
       fixed("attention_decode_combine", Map.of("D", List.of(16, 64, 80, 256)));
 
+  /// Masked softmax, forward, of rows that a warp holds.
+  public static final KernelSpec MASKED_SOFTMAX_FORWARD_WARP =
+      fixed("masked_softmax_forward_warp", Map.of("ROW", CudaRows.SOFTMAX_ROWS));
+
+  /// Masked softmax, backward, of rows that a warp holds.
+  public static final KernelSpec MASKED_SOFTMAX_BACKWARD_WARP =
+      fixed("masked_softmax_backward_warp", Map.of("ROW", CudaRows.SOFTMAX_ROWS));
+
   private static final List<KernelSpec> ALL =
       List.of(
           ATTENTION_FORWARD_MMA,
           ATTENTION_BACKWARD_MMA_QUERIES,
           ATTENTION_BACKWARD_MMA_KEYS,
           ATTENTION_DECODE,
-          ATTENTION_DECODE_COMBINE);
+          ATTENTION_DECODE_COMBINE,
+          MASKED_SOFTMAX_FORWARD_WARP,
+          MASKED_SOFTMAX_BACKWARD_WARP);
 
   private CudaCatalogue() {}
 
