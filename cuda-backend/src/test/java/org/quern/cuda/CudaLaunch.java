@@ -29,7 +29,7 @@ final class CudaLaunch implements AutoCloseable {
   private final Emulator emulator = Emulator.load();
   private final Map<KernelVariant, MemorySegment> functions = new HashMap<>();
   private final List<Long> memory = new ArrayList<>();
-  private final long reportsBefore = emulator.reports();
+  private final String reportsBefore = emulator.reports();
 
   /// Takes the first device.
   CudaLaunch() {
@@ -105,7 +105,7 @@ final class CudaLaunch implements AutoCloseable {
           none);
       call("cuCtxSynchronize");
     }
-    if (emulator.reports() != reportsBefore) {
+    if (!emulator.reports().equals(reportsBefore)) {
       throw new AssertionError(variant + ": the emulator reports faults on standard error");
     }
   }

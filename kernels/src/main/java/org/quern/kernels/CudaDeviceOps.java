@@ -47,6 +47,56 @@ public class CudaDeviceOps extends DeviceOps {
     return true;
   }
 
+  // --- masked softmax ---
+
+  @Override
+  public void maskedSoftmax(Tensor y, Tensor lse, Tensor x, AttentionSpec spec, Tensor positions) {
+    KernelSpec kernel = CudaCatalogue.MASKED_SOFTMAX_FORWARD_WARP;
+    if (oneStorage(y, x) && fitsWarp(kernel, x)) {
+      DeviceAttention.check("maskedSoftmax", lse, positions);
+      Arguments arguments = new Arguments().add(y).add(lse).add(x).add(positions);
+      addRows(arguments, x, spec);
+      launchRows(kernel, x, arguments, Cost.of(5.0 * x.elements(), y, x));
+    } else {
+      super.maskedSoftmax(y, lse, x, spec, positions);
+    }
+  }
+
+  @Override
+  public void maskedSoftmaxBackward(
+      Sink dx, Tensor dy, Tensor x, Tensor lse, AttentionSpec spec, Tensor positions) {
+    KernelSpec kernel = CudaCatalogue.MASKED_SOFTMAX_BACKWARD_WARP;
+    Tensor to = dx.tensor();
+    if (oneStorage(to, dy, x) && fitsWarp(kernel, x)) {
+      DeviceAttention.check("maskedSoftmaxBackward", lse, positions);
+      Arguments arguments = new Arguments().add(to).add(dy).add(x).add(lse).add(positions);
+      addRows(arguments, x, spec);
+      launchRows(kernel, x, arguments.add(flag(dx)), Cost.of(8.0 * x.elements(), to, dy, x));
+    } else {
+      super.maskedSoftmaxBackward(dx, dy, x, lse, spec, positions);
+    }
+  }
+
+  private boolean fitsWarp(KernelSpec kernel, Tensor x) {
+    int keys = width(x);
+    return keys <= CudaRows.LONGEST_SOFTMAX_ROW
+        && offers(CudaRows.softmax(kernel, x.dtype(), keys));
+  }
+
+  private static void addRows(Arguments arguments, Tensor x, AttentionSpec spec) {
+    arguments.add(x.shape().intDim(1)).add(x.shape().intDim(2)).add(width(x));
+    DeviceAttention.addSpec(arguments, spec);
+  }
+
+  private void launchRows(KernelSpec kernel, Tensor x, Arguments arguments, Cost cost) {
+    long rows = x.shape().rows();
+    launch(
+        CudaRows.softmax(kernel, x.dtype(), width(x)),
+        CudaRows.softmaxGrid(rows),
+        arguments.add(rows),
+        cost);
+  }
+
   // --- attention ---
 
   @Override
