@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "results.h"
+
 namespace emulator {
 
 // A kernel of org.quern.kernels: folder and entry name its file, definitions ("X=F32") make its text whole.
@@ -24,12 +26,12 @@ struct Built {
 
 // Both look into the cache first. The cache is shared by processes, and keyed by everything that goes into the library.
 Built build_variant(const Variant& variant, Instrumentation instrumentation);
-Built build_text(const std::string& text, const std::vector<std::string>& entries,
+SHARED Built build_text(const std::string& text, const std::vector<std::string>& entries,
                  const std::vector<std::string>& definitions, Instrumentation instrumentation);
 
 // The names of the kernels in a text: all functions that are __global__ once macros are expanded.
 // Answers false, and the compiler's messages, when the text cannot be preprocessed.
-bool find_entries(const std::string& text, const std::vector<std::string>& definitions,
+SHARED bool find_entries(const std::string& text, const std::vector<std::string>& definitions,
                   std::vector<std::string>& entries, std::string& log);
 
 // Folders that hold prelude.h and folder/entry.cu or .cl; the last that was added is looked at first.

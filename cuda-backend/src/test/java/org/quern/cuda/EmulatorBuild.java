@@ -59,6 +59,22 @@ final class EmulatorBuild {
     }
   }
 
+  /// {@return a folder beside the emulator's with links to some of its libraries}
+  ///
+  /// @param folder the emulator's
+  /// @param libraries which
+  static Path folderWith(Path folder, Emulator.Library... libraries) {
+    try {
+      Path some = Files.createTempDirectory(folder, "some");
+      for (Emulator.Library library : libraries) {
+        Files.createSymbolicLink(some.resolve(library.file), folder.resolve(library.file));
+      }
+      return some;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /// Tests run in the folder of their module, which need not be this one.
   private static Path module() throws IOException {
     for (Path p = Path.of("").toAbsolutePath(); p != null; p = p.getParent()) {

@@ -1,5 +1,6 @@
 package org.quern.kernels;
 
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.AttentionSpec;
@@ -168,14 +169,16 @@ final class DeviceAttention {
 
   /// {@return how long a row of local memory holds that many keys, 0 if none that fits does}
   private int row(int keys, int arrays) {
-    long floats = ops.limits().localBytes() / Float.BYTES - ops.tuning().rowGroup();
     // A row begins at a whole vector before its first key, and ends at one.
-    for (int row : Catalogue.ROWS) {
-      if (row >= keys + ops.tuning().vector() && (long) arrays * row <= floats) {
-        return row;
-      }
-    }
-    return 0;
+    int wanted = keys + ops.tuning().vector();
+    List<Integer> fitting = rows(ops.limits(), ops.tuning(), arrays);
+    return fitting.stream().filter(row -> row >= wanted).findFirst().orElse(0);
+  }
+
+  /// {@return the rows of [Catalogue#ROWS] that local memory takes}
+  static List<Integer> rows(DeviceLimits limits, Tuning tuning, int arrays) {
+    long floats = limits.localBytes() / Float.BYTES - tuning.rowGroup();
+    return Catalogue.ROWS.stream().filter(row -> (long) arrays * row <= floats).toList();
   }
 
   private static void check(String op, Tensor lse, Tensor positions) {
@@ -213,23 +216,29 @@ final class DeviceAttention {
     Arguments arguments = new Arguments().add(y).add(lse).add(q).add(k).add(v).add(positions);
     addShape(arguments, q, k);
     addSpec(arguments, spec);
-    Tuning.Tile tile = size > LARGEST_HEAD ? null : ops.tuning().attention(ops.limits(), size, 1);
     Cost cost = Cost.of(flops(q, k, spec, 4), y, q, k, v);
+    Tuning.Tile tile = tile(size, 1);
     if (queries <= FEW_QUERIES && size <= LARGEST_HEAD) {
       chosen.put("KT", Catalogue.KEYS_AT_A_TIME);
-      ops.launch(
-          Catalogue.ATTENTION_FORWARD_ROWS,
-          chosen,
-          ops.rowGroups(slices * queries),
-          arguments,
-          cost);
+      if (ops.offers(Catalogue.ATTENTION_FORWARD_ROWS, chosen)) {
+        Grid grid = ops.rowGroups(slices * queries);
+        ops.launch(Catalogue.ATTENTION_FORWARD_ROWS, chosen, grid, arguments, cost);
+        return;
+      }
     } else if (tile != null) {
       chosen.putAll(tile.definitions());
-      ops.launch(
-          Catalogue.ATTENTION_FORWARD_FLASH, chosen, tiles(tile, queries, slices), arguments, cost);
-    } else {
-      Compositions.attention(ops, y, lse, q, k, v, spec, positions, scratch);
+      if (ops.offers(Catalogue.ATTENTION_FORWARD_FLASH, chosen)) {
+        Grid grid = tiles(tile, queries, slices);
+        ops.launch(Catalogue.ATTENTION_FORWARD_FLASH, chosen, grid, arguments, cost);
+        return;
+      }
     }
+    Compositions.attention(ops, y, lse, q, k, v, spec, positions, scratch);
+  }
+
+  /// {@return the tile of a fused kernel; null if the head is too large for one}
+  private Tuning.@Nullable Tile tile(int size, int staged) {
+    return size > LARGEST_HEAD ? null : ops.tuning().attention(ops.limits(), size, staged);
   }
 
   void backward(
@@ -250,8 +259,14 @@ final class DeviceAttention {
         DeviceOps.storage(
             "attentionBackward", dy, y, q, k, v, dq.tensor(), dk.tensor(), dv.tensor());
     int size = DeviceOps.width(q);
-    Tuning.Tile tile = size > LARGEST_HEAD ? null : ops.tuning().attention(ops.limits(), size, 2);
-    if (tile == null) {
+    chosen.put("D", size);
+    Tuning.Tile tile = tile(size, 2);
+    if (tile != null) {
+      chosen.putAll(tile.definitions());
+    }
+    if (tile == null
+        || !ops.offers(Catalogue.ATTENTION_BACKWARD_QUERIES, chosen)
+        || !ops.offers(Catalogue.ATTENTION_BACKWARD_KEYS, chosen)) {
       Compositions.attentionBackward(
           ops, dq, dk, dv, dy, y, lse, q, k, v, spec, positions, scratch);
       return;
@@ -264,8 +279,6 @@ final class DeviceAttention {
         Geometry.PerElement.items(ops.tuning(), rows),
         new Arguments().add(delta).add(dy).add(y).add(rows).add(size),
         Cost.of(2.0 * dy.elements(), dy, y));
-    chosen.put("D", size);
-    chosen.putAll(tile.definitions());
     long slices = q.shape().dim(0) * q.shape().dim(1);
     Arguments queries = new Arguments().add(dq.tensor()).add(dy).add(q).add(k).add(v);
     addShape(queries.add(lse).add(delta).add(positions), q, k);

@@ -18,7 +18,7 @@ final class DeviceMatmul {
   static final Epilogue PLAIN = new Epilogue(null, null, Activation.NONE);
 
   /// Up to so many rows are dot products with the rows of the weights: more would read them again.
-  private static final int FEW_ROWS = 8;
+  static final int FEW_ROWS = 8;
 
   /// Rows of a, and of b, that a group of `matmul_rows` multiplies.
   private static final int ROWS_OF_A = 4;
@@ -67,7 +67,7 @@ final class DeviceMatmul {
     DeviceOps.requireReal("matmul", c.tensor());
     DeviceOps.requireReal("matmul", a);
     DeviceOps.requireReal("matmul", b);
-    if (ta == Trans.N && tb == Trans.T && dims.batch() == 1 && dims.m() <= FEW_ROWS) {
+    if (DeviceOps.ofFewRows(dims, ta, tb)) {
       few(dims, c, a, b, null, alpha, epilogue);
     } else {
       tiled(dims, c, a, ta, b, tb, alpha, epilogue);

@@ -68,6 +68,11 @@ public class DeviceOps implements Ops {
     launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
   }
 
+  /// {@return whether the device has that variant of a kernel, or can make it}
+  final boolean offers(KernelSpec spec, Map<String, ?> chosen) {
+    return launcher.accelerator().offers(spec.variant(tuning, chosen));
+  }
+
   /// Queues work that is not a kernel of ours, such as a library's, like a launch: behind the door,
   /// in order, and measured under a name where kernels are.
   ///
@@ -283,6 +288,16 @@ public class DeviceOps implements Ops {
   }
 
   // --- matrix products ---
+
+  /// {@return whether a product is of a few rows with weights as [#linear] stores them: there is a
+  /// kernel that reads the weights once for all of them, which is as fast as memory is}
+  ///
+  /// @param dims of the product
+  /// @param ta whether a is transposed
+  /// @param tb whether b is transposed
+  protected static boolean ofFewRows(MatmulDims dims, Trans ta, Trans tb) {
+    return ta == Trans.N && tb == Trans.T && dims.batch() == 1 && dims.m() <= DeviceMatmul.FEW_ROWS;
+  }
 
   @Override
   public void matmul(Sink c, Tensor a, Trans ta, Tensor b, Trans tb, float alpha) {

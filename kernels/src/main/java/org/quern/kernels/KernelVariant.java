@@ -34,6 +34,13 @@ public record KernelVariant(String folder, String entry, SortedMap<String, Strin
         .collect(Collectors.joining(" "));
   }
 
+  /// {@return its name in full, such as `portable/add VW=4 WG=256 X=F32`}
+  public String label() {
+    return definitions.entrySet().stream()
+        .map(e -> " %s=%s".formatted(e.getKey(), e.getValue()))
+        .collect(Collectors.joining("", folder + "/" + entry, ""));
+  }
+
   /// {@return the whole text: the prelude and the kernel's file}
   public String source() {
     String ending = folder.equals("cuda") ? ".cu" : ".cl";
