@@ -217,11 +217,17 @@ final class CudaAccelerator implements Accelerator {
 
   /// {@inheritDoc}
   ///
+  /// @throws IllegalArgumentException if the number of arguments is wrong
   /// @throws IllegalStateException if a time is asked for while `quern.profile` is off
   @Override
   public void launch(Kernel kernel, Grid grid, Arguments arguments, @Nullable LongConsumer timed) {
     checkOpen();
     CudaKernel mine = mine(kernel);
+    if (!mine.takes(arguments.list().size())) {
+      throw new IllegalArgumentException(
+          "kernel %s has %d parameters, found %d arguments"
+              .formatted(mine.variant().entry(), mine.parameters(), arguments.list().size()));
+    }
     give(new Command.Launch(mine, grid, parameters(arguments)), timed);
   }
 
