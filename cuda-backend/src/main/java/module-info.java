@@ -2,6 +2,8 @@
 module org.quern.cuda {
   requires transitive org.quern.core;
   requires org.quern.kernels;
+  requires jcuda;
+  requires jcublas;
 
   exports org.quern.cuda;
 

@@ -1,11 +1,13 @@
 package org.quern.core;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +15,9 @@ import org.jspecify.annotations.Nullable;
 /// Device memory, kept by size class and handed out to [Scope]s. One a [Backend]; thread-safe.
 ///
 /// A size class is the size rounded up to an eighth of its power of two, so that at most 1/8 is
-/// wasted and tensors of nearly equal size share buffers.
+/// wasted and tensors of nearly equal size share buffers. Of the free buffers of a class the oldest
+/// is handed out, so that work that is done again gets the memory that it had before, whatever the
+/// order in which that came back: devices that replay recorded work rely on it.
 public final class BufferPool implements AutoCloseable {
   private static final long SMALLEST = 256;
 
@@ -21,11 +25,13 @@ public final class BufferPool implements AutoCloseable {
   private final BufferAllocator allocator;
   private final long limit;
   private final boolean debug;
-  private final TreeMap<Long, Deque<Buffer>> cache = new TreeMap<>();
+  private final Map<Long, TreeMap<Long, Buffer>> cache = new HashMap<>(); // by size, then by age
+  private final IdentityHashMap<Buffer, Long> ages = new IdentityHashMap<>();
   private final Set<Scope> open = new LinkedHashSet<>();
   private long inUse;
   private long cached;
   private long peak;
+  private long made;
   private boolean closed;
 
   /// Makes an empty pool.
@@ -65,16 +71,13 @@ public final class BufferPool implements AutoCloseable {
   }
 
   private @Nullable Buffer takeCached(long size) {
-    Deque<Buffer> same = cache.get(size);
-    if (same == null) {
+    TreeMap<Long, Buffer> same = cache.get(size);
+    Map.Entry<Long, Buffer> oldest = same == null ? null : same.pollFirstEntry();
+    if (oldest == null) {
       return null;
     }
-    Buffer buffer = same.pop();
-    if (same.isEmpty()) {
-      cache.remove(size);
-    }
-    cached -= buffer.bytes();
-    return buffer;
+    cached -= oldest.getValue().bytes();
+    return oldest.getValue();
   }
 
   private Buffer allocateNew(long size) {
@@ -89,6 +92,7 @@ public final class BufferPool implements AutoCloseable {
     if (buffer == null) {
       throw outOfMemory(size);
     }
+    ages.put(buffer, made++);
     return buffer;
   }
 
@@ -116,7 +120,8 @@ public final class BufferPool implements AutoCloseable {
     }
     inUse -= buffer.bytes();
     cached += buffer.bytes();
-    cache.computeIfAbsent(buffer.bytes(), k -> new ArrayDeque<>()).push(buffer);
+    long age = Objects.requireNonNull(ages.get(buffer), "a buffer of another pool");
+    cache.computeIfAbsent(buffer.bytes(), k -> new TreeMap<>()).put(age, buffer);
   }
 
   synchronized void closed(Scope scope) {
@@ -125,7 +130,12 @@ public final class BufferPool implements AutoCloseable {
 
   /// Gives all memory that is kept for reuse back to the device.
   public synchronized void trim() {
-    cache.values().forEach(same -> same.forEach(allocator::free));
+    for (TreeMap<Long, Buffer> same : cache.values()) {
+      for (Buffer buffer : same.values()) {
+        ages.remove(buffer);
+        allocator.free(buffer);
+      }
+    }
     cache.clear();
     cached = 0;
   }

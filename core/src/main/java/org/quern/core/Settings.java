@@ -15,6 +15,7 @@ import java.util.Map;
 /// | `quern.debug`   | `QUERN_DEBUG`   | `true` poisons released memory and names leaks' origins |
 /// | `quern.profile` | `QUERN_PROFILE` | `true` measures each kernel: [Backend#kernelTimes]       |
 /// | `quern.precision` | `QUERN_PRECISION` | weights in inference: `f32`, `bf16`, `f16`, `q8`        |
+/// | `quern.tf32`    | `QUERN_TF32`    | `true` lets products of F32 round operands to TF32      |
 ///
 /// @param backend `auto`, or a name with an optional `:index`
 /// @param threads CPU threads; 0 for all processors
@@ -22,8 +23,16 @@ import java.util.Map;
 /// @param debug whether released memory is poisoned
 /// @param profile whether kernels are measured
 /// @param precision how weights are held for inference; a backend refuses what it does not have
+/// @param tf32 whether tensor cores may take F32 operands with 10 bits of mantissa, where there are
+///   any: several times faster, and no longer what the compatibility kit asks of F32
 public record Settings(
-    String backend, int threads, long memory, boolean debug, boolean profile, Precision precision) {
+    String backend,
+    int threads,
+    long memory,
+    boolean debug,
+    boolean profile,
+    Precision precision,
+    boolean tf32) {
   /// Checks the numbers.
   ///
   /// @throws IllegalArgumentException if threads or memory is negative
@@ -47,7 +56,8 @@ public record Settings(
         bytes(text("quern.memory", "0")),
         Boolean.parseBoolean(text("quern.debug", "false")),
         Boolean.parseBoolean(text("quern.profile", "false")),
-        precision(text("quern.precision", "f32")));
+        precision(text("quern.precision", "f32")),
+        Boolean.parseBoolean(text("quern.tf32", "false")));
   }
 
   private static String text(String property, String fallback) {
@@ -92,42 +102,49 @@ public record Settings(
   ///
   /// @param value `auto`, or a name with an optional `:index`
   public Settings withBackend(String value) {
-    return new Settings(value, threads, memory, debug, profile, precision);
+    return new Settings(value, threads, memory, debug, profile, precision, tf32);
   }
 
   /// {@return these settings with another number of threads}
   ///
   /// @param value from 1, or 0 for all processors
   public Settings withThreads(int value) {
-    return new Settings(backend, value, memory, debug, profile, precision);
+    return new Settings(backend, value, memory, debug, profile, precision, tf32);
   }
 
   /// {@return these settings with another limit on device memory}
   ///
   /// @param value in bytes, or 0 for the backend's default
   public Settings withMemory(long value) {
-    return new Settings(backend, threads, value, debug, profile, precision);
+    return new Settings(backend, threads, value, debug, profile, precision, tf32);
   }
 
   /// {@return these settings with the debug switch set}
   ///
   /// @param value whether released memory is poisoned
   public Settings withDebug(boolean value) {
-    return new Settings(backend, threads, memory, value, profile, precision);
+    return new Settings(backend, threads, memory, value, profile, precision, tf32);
   }
 
   /// {@return these settings with the profiler switched}
   ///
   /// @param value whether kernels are measured
   public Settings withProfile(boolean value) {
-    return new Settings(backend, threads, memory, debug, value, precision);
+    return new Settings(backend, threads, memory, debug, value, precision, tf32);
   }
 
   /// {@return these settings with weights held otherwise}
   ///
   /// @param value how
   public Settings withPrecision(Precision value) {
-    return new Settings(backend, threads, memory, debug, profile, value);
+    return new Settings(backend, threads, memory, debug, profile, value, tf32);
+  }
+
+  /// {@return these settings with TF32 switched}
+  ///
+  /// @param value whether products of F32 may round their operands to TF32
+  public Settings withTf32(boolean value) {
+    return new Settings(backend, threads, memory, debug, profile, precision, value);
   }
 
   /// {@return property names and effective values, in order}
@@ -139,6 +156,7 @@ public record Settings(
     out.put("quern.debug", Boolean.toString(debug));
     out.put("quern.profile", Boolean.toString(profile));
     out.put("quern.precision", precision.name().toLowerCase(Locale.ROOT));
+    out.put("quern.tf32", Boolean.toString(tf32));
     return out;
   }
 }

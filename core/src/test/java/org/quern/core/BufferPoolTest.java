@@ -85,6 +85,33 @@ class BufferPoolTest {
   }
 
   @Test
+  void workDoneAgainGetsTheSameMemory() {
+    List<Buffer> first = step();
+    for (int i = 0; i < 5; i++) {
+      List<Buffer> again = step();
+      for (int k = 0; k < first.size(); k++) {
+        assertSame(first.get(k), again.get(k));
+      }
+    }
+  }
+
+  /// Some tensors of one class, of which some are released in between, and out of order.
+  private List<Buffer> step() {
+    List<Buffer> out = new ArrayList<>();
+    try (Scope scope = pool.open("step")) {
+      List<Tensor> held = new ArrayList<>();
+      for (int i = 0; i < 20; i++) {
+        held.add(scope.floats(100));
+        out.add(held.getLast().buffer());
+        if (i % 3 == 2) {
+          scope.release(held.remove(i * 7 % held.size()));
+        }
+      }
+    }
+    return out;
+  }
+
+  @Test
   void wasteIsAtMostAnEighth() {
     for (long bytes = 2048; bytes < 1 << 22; bytes = bytes * 17 / 16 + 3) {
       long size = BufferPool.sizeClass(bytes);

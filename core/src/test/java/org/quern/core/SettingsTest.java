@@ -15,6 +15,7 @@ class SettingsTest {
     System.clearProperty("quern.memory");
     System.clearProperty("quern.threads");
     System.clearProperty("quern.backend");
+    System.clearProperty("quern.tf32");
   }
 
   @ParameterizedTest
@@ -37,6 +38,14 @@ class SettingsTest {
     System.setProperty(property, value);
     var e = assertThrows(IllegalArgumentException.class, Settings::load);
     assertTrue(e.getMessage().contains(property), e.getMessage());
+  }
+
+  @Test
+  void tf32IsOffUntilItIsAskedFor() {
+    assertEquals("false", Settings.load().asMap().get("quern.tf32"));
+    assertEquals("true", Settings.load().withTf32(true).asMap().get("quern.tf32"));
+    System.setProperty("quern.tf32", "true");
+    assertTrue(Settings.load().tf32());
   }
 
   @Test

@@ -35,7 +35,7 @@ import org.quern.core.Trans;
 @Timeout(60)
 class CpuBackendTest {
   private static final Settings SETTINGS =
-      new Settings("cpu", 3, 64 << 20, true, false, Precision.F32);
+      new Settings("cpu", 3, 64 << 20, true, false, Precision.F32, false);
 
   private static CpuBackend open() {
     return CpuProvider.open(SETTINGS, CpuProvider.Choice.AUTO);

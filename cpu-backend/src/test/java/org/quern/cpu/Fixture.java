@@ -30,7 +30,7 @@ final class Fixture implements AutoCloseable {
   private final List<float[]> read = new ArrayList<>();
 
   private Fixture(CpuProvider.Choice choice, int threads) {
-    Settings settings = new Settings("cpu", threads, 2L << 30, true, false, Precision.F32);
+    Settings settings = new Settings("cpu", threads, 2L << 30, true, false, Precision.F32, false);
     backend = CpuProvider.open(settings, choice);
     scope = backend.open("test");
   }

@@ -63,6 +63,14 @@ public interface Accelerator extends AutoCloseable {
   /// @throws org.quern.core.DeviceException if it does not compile, with the build log
   Kernel compile(KernelVariant variant);
 
+  /// {@return whether [#compile] can make this of a text that is right: a device without a compiler
+  /// has some variants ready-made, and operations go another way for the others}
+  ///
+  /// @param variant its text and definitions
+  default boolean offers(KernelVariant variant) {
+    return true;
+  }
+
   /// Queues a kernel.
   ///
   /// @param kernel from [#compile]

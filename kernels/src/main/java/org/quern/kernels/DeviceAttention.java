@@ -1,5 +1,6 @@
 package org.quern.kernels;
 
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.AttentionSpec;
@@ -47,7 +48,7 @@ final class DeviceAttention {
             .add(k.shape().intDim(2))
             .add(size)
             .add(chunks),
-        DeviceOps.cost(0, qkv, qkv));
+        Cost.of(0, qkv, qkv));
   }
 
   void splitHeadsBackward(Sink dqkv, Tensor dq, Tensor dk, Tensor dv) {
@@ -70,7 +71,7 @@ final class DeviceAttention {
             .add(size)
             .add(chunks)
             .add(DeviceOps.flag(dqkv)),
-        DeviceOps.cost(0, to, to));
+        Cost.of(0, to, to));
   }
 
   void mergeHeads(Tensor y, Tensor x) {
@@ -108,7 +109,7 @@ final class DeviceAttention {
         DeviceOps.storage(op, y, x),
         Geometry.PerElement.items(ops.tuning(), items),
         arguments,
-        DeviceOps.cost(0, y, x));
+        Cost.of(0, y, x));
   }
 
   // --- masked softmax ---
@@ -136,7 +137,7 @@ final class DeviceAttention {
         chosen,
         ops.rowGroups(x.shape().rows()),
         arguments,
-        DeviceOps.cost(5.0 * x.elements(), y, x));
+        Cost.of(5.0 * x.elements(), y, x));
   }
 
   void maskedSoftmaxBackward(
@@ -163,27 +164,29 @@ final class DeviceAttention {
         chosen,
         ops.rowGroups(x.shape().rows()),
         arguments,
-        DeviceOps.cost(8.0 * x.elements(), to, dy, x));
+        Cost.of(8.0 * x.elements(), to, dy, x));
   }
 
   /// {@return how long a row of local memory holds that many keys, 0 if none that fits does}
   private int row(int keys, int arrays) {
-    long floats = ops.limits().localBytes() / Float.BYTES - ops.tuning().rowGroup();
     // A row begins at a whole vector before its first key, and ends at one.
-    for (int row : Catalogue.ROWS) {
-      if (row >= keys + ops.tuning().vector() && (long) arrays * row <= floats) {
-        return row;
-      }
-    }
-    return 0;
+    int wanted = keys + ops.tuning().vector();
+    List<Integer> fitting = rows(ops.limits(), ops.tuning(), arrays);
+    return fitting.stream().filter(row -> row >= wanted).findFirst().orElse(0);
   }
 
-  private static void check(String op, Tensor lse, Tensor positions) {
+  /// {@return the rows of [Catalogue#ROWS] that local memory takes}
+  static List<Integer> rows(DeviceLimits limits, Tuning tuning, int arrays) {
+    long floats = limits.localBytes() / Float.BYTES - tuning.rowGroup();
+    return Catalogue.ROWS.stream().filter(row -> (long) arrays * row <= floats).toList();
+  }
+
+  static void check(String op, Tensor lse, Tensor positions) {
     DeviceOps.requireF32(op, lse);
     DeviceOps.requireInts(op, positions);
   }
 
-  private static void addSpec(Arguments arguments, AttentionSpec spec) {
+  static void addSpec(Arguments arguments, AttentionSpec spec) {
     arguments
         .add(spec.scale())
         .add(DeviceOps.flag(spec.mask().direction() == Mask.Direction.CAUSAL))
@@ -213,23 +216,29 @@ final class DeviceAttention {
     Arguments arguments = new Arguments().add(y).add(lse).add(q).add(k).add(v).add(positions);
     addShape(arguments, q, k);
     addSpec(arguments, spec);
-    Tuning.Tile tile = size > LARGEST_HEAD ? null : ops.tuning().attention(ops.limits(), size, 1);
-    Launcher.Cost cost = DeviceOps.cost(flops(q, k, spec, 4), y, q, k, v);
+    Cost cost = Cost.of(flops(q, k, spec, 4), y, q, k, v);
+    Tuning.Tile tile = tile(size, 1);
     if (queries <= FEW_QUERIES && size <= LARGEST_HEAD) {
       chosen.put("KT", Catalogue.KEYS_AT_A_TIME);
-      ops.launch(
-          Catalogue.ATTENTION_FORWARD_ROWS,
-          chosen,
-          ops.rowGroups(slices * queries),
-          arguments,
-          cost);
+      if (ops.offers(Catalogue.ATTENTION_FORWARD_ROWS, chosen)) {
+        Grid grid = ops.rowGroups(slices * queries);
+        ops.launch(Catalogue.ATTENTION_FORWARD_ROWS, chosen, grid, arguments, cost);
+        return;
+      }
     } else if (tile != null) {
       chosen.putAll(tile.definitions());
-      ops.launch(
-          Catalogue.ATTENTION_FORWARD_FLASH, chosen, tiles(tile, queries, slices), arguments, cost);
-    } else {
-      Compositions.attention(ops, y, lse, q, k, v, spec, positions, scratch);
+      if (ops.offers(Catalogue.ATTENTION_FORWARD_FLASH, chosen)) {
+        Grid grid = tiles(tile, queries, slices);
+        ops.launch(Catalogue.ATTENTION_FORWARD_FLASH, chosen, grid, arguments, cost);
+        return;
+      }
     }
+    Compositions.attention(ops, y, lse, q, k, v, spec, positions, scratch);
+  }
+
+  /// {@return the tile of a fused kernel; null if the head is too large for one}
+  private Tuning.@Nullable Tile tile(int size, int staged) {
+    return size > LARGEST_HEAD ? null : ops.tuning().attention(ops.limits(), size, staged);
   }
 
   void backward(
@@ -250,22 +259,19 @@ final class DeviceAttention {
         DeviceOps.storage(
             "attentionBackward", dy, y, q, k, v, dq.tensor(), dk.tensor(), dv.tensor());
     int size = DeviceOps.width(q);
-    Tuning.Tile tile = size > LARGEST_HEAD ? null : ops.tuning().attention(ops.limits(), size, 2);
-    if (tile == null) {
+    chosen.put("D", size);
+    Tuning.Tile tile = tile(size, 2);
+    if (tile != null) {
+      chosen.putAll(tile.definitions());
+    }
+    if (tile == null
+        || !ops.offers(Catalogue.ATTENTION_BACKWARD_QUERIES, chosen)
+        || !ops.offers(Catalogue.ATTENTION_BACKWARD_KEYS, chosen)) {
       Compositions.attentionBackward(
           ops, dq, dk, dv, dy, y, lse, q, k, v, spec, positions, scratch);
       return;
     }
-    Tensor delta = scratch.floats(lse.shape().toArray());
-    long rows = lse.elements();
-    ops.launch(
-        Catalogue.ATTENTION_BACKWARD_DOTS,
-        Map.of("X", dy.dtype()),
-        Geometry.PerElement.items(ops.tuning(), rows),
-        new Arguments().add(delta).add(dy).add(y).add(rows).add(size),
-        DeviceOps.cost(2.0 * dy.elements(), dy, y));
-    chosen.put("D", size);
-    chosen.putAll(tile.definitions());
+    Tensor delta = dots(dy, y, lse, scratch);
     long slices = q.shape().dim(0) * q.shape().dim(1);
     Arguments queries = new Arguments().add(dq.tensor()).add(dy).add(q).add(k).add(v);
     addShape(queries.add(lse).add(delta).add(positions), q, k);
@@ -275,7 +281,7 @@ final class DeviceAttention {
         chosen,
         tiles(tile, q.shape().intDim(2), slices),
         queries.add(DeviceOps.flag(dq)),
-        DeviceOps.cost(flops(q, k, spec, 6), dq.tensor(), dy, q, k, v));
+        Cost.of(flops(q, k, spec, 6), dq.tensor(), dy, q, k, v));
     Arguments keys = new Arguments().add(dk.tensor()).add(dv.tensor()).add(dy).add(q).add(k).add(v);
     addShape(keys.add(lse).add(delta).add(positions), q, k);
     addSpec(keys, spec);
@@ -284,11 +290,24 @@ final class DeviceAttention {
         chosen,
         tiles(tile, k.shape().intDim(2), slices),
         keys.add(DeviceOps.flag(dk)).add(DeviceOps.flag(dv)),
-        DeviceOps.cost(flops(q, k, spec, 8), dk.tensor(), dv.tensor(), dy, q, k, v));
+        Cost.of(flops(q, k, spec, 8), dk.tensor(), dv.tensor(), dy, q, k, v));
     scratch.release(delta);
   }
 
-  private static void addShape(Arguments arguments, Tensor q, Tensor k) {
+  /// {@return the dot product of each row of dy with that of y, (B, H, S)}
+  Tensor dots(Tensor dy, Tensor y, Tensor lse, Scope scratch) {
+    Tensor delta = scratch.floats(lse.shape().toArray());
+    long rows = lse.elements();
+    ops.launch(
+        Catalogue.ATTENTION_BACKWARD_DOTS,
+        Map.of("X", dy.dtype()),
+        Geometry.PerElement.items(ops.tuning(), rows),
+        new Arguments().add(delta).add(dy).add(y).add(rows).add(DeviceOps.width(dy)),
+        Cost.of(2.0 * dy.elements(), dy, y));
+    return delta;
+  }
+
+  static void addShape(Arguments arguments, Tensor q, Tensor k) {
     arguments
         .add(Math.toIntExact(q.shape().dim(0) * q.shape().dim(1)))
         .add(q.shape().intDim(1))
@@ -303,7 +322,7 @@ final class DeviceAttention {
 
   /// {@return operations of so many multiply-adds a pair of query and key and element of a head:
   /// all pairs, or half of them under a causal mask, as is usual (arXiv:2307.08691, section 4.1)}
-  private static double flops(Tensor q, Tensor k, AttentionSpec spec, int each) {
+  static double flops(Tensor q, Tensor k, AttentionSpec spec, int each) {
     double pairs = (double) q.elements() * k.shape().dim(2);
     boolean half =
         spec.mask().direction() == Mask.Direction.CAUSAL && q.shape().dim(2) == k.shape().dim(2);

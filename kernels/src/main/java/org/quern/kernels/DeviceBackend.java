@@ -3,6 +3,7 @@ package org.quern.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
 import org.quern.core.Buffer;
@@ -31,6 +32,8 @@ public class DeviceBackend implements Backend {
   private final Launcher launcher;
   private final BufferPool pool;
   private final Buffer workspace;
+  private final Function<DeviceContext, ? extends DeviceOps> operations;
+  private final DeviceContext context;
   private final DeviceOps ops;
   private final Precision precision;
 
@@ -40,7 +43,22 @@ public class DeviceBackend implements Backend {
   /// @param settings memory, debug, profile
   /// @param tuning sizes of the kernels
   public DeviceBackend(Accelerator accelerator, Settings settings, Tuning tuning) {
+    this(accelerator, settings, tuning, DeviceOps::new);
+  }
+
+  /// Takes an accelerator over, like the other constructor.
+  ///
+  /// @param accelerator the device
+  /// @param settings memory, debug, profile
+  /// @param tuning sizes of the kernels
+  /// @param operations makes the operations: those of [DeviceOps], some of them overridden
+  public DeviceBackend(
+      Accelerator accelerator,
+      Settings settings,
+      Tuning tuning,
+      Function<DeviceContext, ? extends DeviceOps> operations) {
     this.accelerator = accelerator;
+    this.operations = operations;
     precision = settings.precision();
     device = accelerator.device();
     limits = accelerator.limits();
@@ -50,9 +68,9 @@ public class DeviceBackend implements Backend {
     pool = new BufferPool(name, new Memory(), memory, settings.debug());
     launcher = new Launcher(accelerator, name, settings.profile(), pool::trim);
     try {
-      Tuning fitting = tuning.fit(limits);
       workspace = allocateWorkspace();
-      ops = new DeviceOps(launcher, limits, fitting, workspace);
+      context = new DeviceContext(launcher, limits, tuning, workspace);
+      ops = operations.apply(context);
     } catch (Throwable e) {
       launcher.dispose();
       throw e;
@@ -186,7 +204,7 @@ public class DeviceBackend implements Backend {
 
   /// {@return the operations with other sizes of the kernels}
   DeviceOps ops(Tuning tuning) {
-    return new DeviceOps(launcher, limits, tuning.fit(limits), workspace);
+    return operations.apply(context.with(tuning));
   }
 
   /// {@return what the device can take}

@@ -18,7 +18,7 @@ final class DeviceMatmul {
   static final Epilogue PLAIN = new Epilogue(null, null, Activation.NONE);
 
   /// Up to so many rows are dot products with the rows of the weights: more would read them again.
-  private static final int FEW_ROWS = 8;
+  static final int FEW_ROWS = 8;
 
   /// Rows of a, and of b, that a group of `matmul_rows` multiplies.
   private static final int ROWS_OF_A = 4;
@@ -67,7 +67,7 @@ final class DeviceMatmul {
     DeviceOps.requireReal("matmul", c.tensor());
     DeviceOps.requireReal("matmul", a);
     DeviceOps.requireReal("matmul", b);
-    if (ta == Trans.N && tb == Trans.T && dims.batch() == 1 && dims.m() <= FEW_ROWS) {
+    if (DeviceOps.ofFewRows(dims, ta, tb)) {
       few(dims, c, a, b, null, alpha, epilogue);
     } else {
       tiled(dims, c, a, ta, b, tb, alpha, epilogue);
@@ -108,8 +108,7 @@ final class DeviceMatmul {
             .add(dims.k())
             .add(Math.toIntExact(dims.batch()));
     finish(arguments, c, alpha, epilogue);
-    ops.launch(
-        Catalogue.MATMUL, chosen, grid, arguments, DeviceOps.cost(dims.flops(), c.tensor(), a, b));
+    ops.launch(Catalogue.MATMUL, chosen, grid, arguments, Cost.of(dims.flops(), c.tensor(), a, b));
   }
 
   private void few(
@@ -152,7 +151,7 @@ final class DeviceMatmul {
         chosen,
         grid,
         arguments,
-        DeviceOps.cost(dims.flops(), c.tensor(), a, b));
+        Cost.of(dims.flops(), c.tensor(), a, b));
   }
 
   private static Map<String, Object> storages(Tensor c, Tensor a) {
@@ -200,7 +199,7 @@ final class DeviceMatmul {
             .add(rows * blocks)
             .add(width)
             .add(blocks),
-        DeviceOps.cost(2.0 * weight.elements(), values, scales, weight));
+        Cost.of(2.0 * weight.elements(), values, scales, weight));
     return new Tensor(
         new QuantizedWeight(weight.shape(), values, scales), DType.F32, weight.shape(), 0);
   }

@@ -2,11 +2,12 @@ package org.quern.kernels;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Activation;
 import org.quern.core.AdamWSpec;
 import org.quern.core.AttentionSpec;
-import org.quern.core.Buffer;
 import org.quern.core.DType;
 import org.quern.core.MatmulDims;
 import org.quern.core.Ops;
@@ -34,20 +35,22 @@ public class DeviceOps implements Ops {
   private final DeviceAttention attention;
   private final DeviceRows rows;
 
-  /// For [DeviceBackend].
+  /// Works with an opened device.
   ///
-  /// @param launcher the door
-  /// @param limits of the device
-  /// @param tuning sizes of the kernels, within the limits
-  /// @param workspace of [#WORKSPACE] bytes
-  DeviceOps(Launcher launcher, DeviceLimits limits, Tuning tuning, Buffer workspace) {
-    this.launcher = launcher;
-    this.limits = limits;
-    this.tuning = tuning;
-    this.workspace = new Tensor(workspace, DType.F32, Shape.of(WORKSPACE / Float.BYTES), 0);
+  /// @param device from [DeviceBackend]
+  @SuppressWarnings("this-escape") // the parts only keep it
+  public DeviceOps(DeviceContext device) {
+    launcher = device.launcher();
+    limits = device.limits();
+    tuning = device.tuning();
+    workspace = new Tensor(device.workspace(), DType.F32, Shape.of(WORKSPACE / Float.BYTES), 0);
     this.matmul = new DeviceMatmul(this);
     this.attention = new DeviceAttention(this);
     this.rows = new DeviceRows(this);
+  }
+
+  final DeviceAttention attention() {
+    return attention;
   }
 
   final DeviceLimits limits() {
@@ -60,13 +63,39 @@ public class DeviceOps implements Ops {
 
   /// Launches a kernel of the catalogue.
   final void launch(
-      KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Launcher.Cost cost) {
+      KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Cost cost) {
+    launch(spec.variant(tuning, chosen), grid, arguments, cost);
+  }
+
+  /// Launches a variant.
+  final void launch(KernelVariant variant, Grid grid, Arguments arguments, Cost cost) {
     for (Arguments.Argument argument : arguments.list()) {
       if (argument instanceof Arguments.Argument.Pointer p) {
-        QuantizedWeight.refuse(spec.entry(), p.buffer());
+        QuantizedWeight.refuse(variant.entry(), p.buffer());
       }
     }
-    launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
+    launcher.launch(variant, grid, arguments, cost);
+  }
+
+  /// {@return whether the device has that variant of a kernel, or can make it}
+  final boolean offers(KernelSpec spec, Map<String, ?> chosen) {
+    return offers(spec.variant(tuning, chosen));
+  }
+
+  /// {@return whether the device has a variant, or can make it}
+  final boolean offers(KernelVariant variant) {
+    return launcher.accelerator().offers(variant);
+  }
+
+  /// Queues work that is not a kernel of ours, such as a library's, like a launch: behind the door,
+  /// in order, and measured under a name where kernels are.
+  ///
+  /// @param name for the profile
+  /// @param cost for the profile
+  /// @param work gives it to the accelerator, and hands on who is told how long it took: null when
+  ///   nobody wants to know
+  protected final void queue(String name, Cost cost, Consumer<@Nullable LongConsumer> work) {
+    launcher.queue(name, cost, work);
   }
 
   // --- what all operations check ---
@@ -144,14 +173,6 @@ public class DeviceOps implements Ops {
     return (width + tuning.vector() - 1) / tuning.vector();
   }
 
-  static Launcher.Cost cost(double flops, Tensor... moved) {
-    double bytes = 0;
-    for (Tensor t : moved) {
-      bytes += t.bytes();
-    }
-    return new Launcher.Cost(bytes, flops);
-  }
-
   private Grid elements(Tensor y) {
     return Geometry.PerElement.grid(tuning, y.elements());
   }
@@ -170,7 +191,7 @@ public class DeviceOps implements Ops {
         Map.of("Y", y.dtype()),
         elements(y),
         new Arguments().add(y).add(y.elements()).add(value),
-        cost(0, y));
+        Cost.of(0, y));
   }
 
   @Override
@@ -200,7 +221,7 @@ public class DeviceOps implements Ops {
         Map.of("X", x.dtype(), "Y", y.dtype()),
         elements(y),
         new Arguments().add(y).add(x).add(y.elements()),
-        cost(0, y, x));
+        Cost.of(0, y, x));
   }
 
   // --- elementwise ---
@@ -212,7 +233,7 @@ public class DeviceOps implements Ops {
         storage("add", y, a, b),
         elements(y),
         new Arguments().add(y).add(a).add(b).add(y.elements()),
-        cost(y.elements(), y, a, b));
+        Cost.of(y.elements(), y, a, b));
   }
 
   @Override
@@ -223,7 +244,7 @@ public class DeviceOps implements Ops {
         storage("axpy", to, x),
         elements(to),
         new Arguments().add(to).add(x).add(to.elements()).add(alpha).add(flag(y)),
-        cost(2.0 * to.elements(), to, x));
+        Cost.of(2.0 * to.elements(), to, x));
   }
 
   @Override
@@ -248,7 +269,7 @@ public class DeviceOps implements Ops {
             .add(flag(bias != null))
             .add(number(f))
             .add(flag(keep)),
-        cost(10.0 * y.elements(), y, h));
+        Cost.of(10.0 * y.elements(), y, h));
   }
 
   @Override
@@ -259,7 +280,7 @@ public class DeviceOps implements Ops {
         storage("activationBackward", to, dy, h),
         elements(to),
         new Arguments().add(to).add(dy).add(h).add(to.elements()).add(number(f)).add(flag(dx)),
-        cost(16.0 * to.elements(), to, dy, h));
+        Cost.of(16.0 * to.elements(), to, dy, h));
   }
 
   @Override
@@ -277,10 +298,20 @@ public class DeviceOps implements Ops {
             .add(Philox.threshold(rate))
             .add(1 / (1 - rate))
             .add(flag(y)),
-        cost(to.elements(), to, x));
+        Cost.of(to.elements(), to, x));
   }
 
   // --- matrix products ---
+
+  /// {@return whether a product is of a few rows with weights as [#linear] stores them: there is a
+  /// kernel that reads the weights once for all of them, which is as fast as memory is}
+  ///
+  /// @param dims of the product
+  /// @param ta whether a is transposed
+  /// @param tb whether b is transposed
+  protected static boolean ofFewRows(MatmulDims dims, Trans ta, Trans tb) {
+    return ta == Trans.N && tb == Trans.T && dims.batch() == 1 && dims.m() <= DeviceMatmul.FEW_ROWS;
+  }
 
   @Override
   public void matmul(Sink c, Tensor a, Trans ta, Tensor b, Trans tb, float alpha) {
@@ -307,7 +338,7 @@ public class DeviceOps implements Ops {
         storage("sumRows", dy),
         Geometry.PerStrip.grid(tuning, width),
         new Arguments().add(to).add(dy).add(rows(dy)).add(width).add(flag(dbias)),
-        cost(dy.elements(), to, dy));
+        Cost.of(dy.elements(), to, dy));
   }
 
   // --- normalization ---
@@ -458,7 +489,7 @@ public class DeviceOps implements Ops {
             .add((float) (1 / Math.sqrt(spec.correction2())))
             .add(spec.epsilon())
             .add(spec.gradScale()),
-        cost(14.0 * w.elements(), w, w, m, m, v, v, g));
+        Cost.of(14.0 * w.elements(), w, w, m, m, v, v, g));
   }
 
   @Override
@@ -474,13 +505,13 @@ public class DeviceOps implements Ops {
               storage("sumOfSquares", x),
               Grid.of(groups, whole.groupSize()),
               new Arguments().add(workspace).add(x).add(x.elements()),
-              cost(2.0 * x.elements(), x));
+              Cost.of(2.0 * x.elements(), x));
           launch(
               Catalogue.SUM_PARTIALS,
               Map.of(),
               Grid.of(1, whole.groupSize()),
               new Arguments().add(y).add(workspace).add(groups),
-              cost(groups, y));
+              Cost.of(groups, y));
         });
   }
 }

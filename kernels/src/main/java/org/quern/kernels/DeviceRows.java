@@ -46,8 +46,8 @@ final class DeviceRows {
             .add(DeviceOps.flag(beta != null))
             .add(epsilon),
         residual == 0
-            ? DeviceOps.cost(8.0 * y.elements(), y, a)
-            : DeviceOps.cost(9.0 * y.elements(), sum, y, a, b));
+            ? Cost.of(8.0 * y.elements(), y, a)
+            : Cost.of(9.0 * y.elements(), sum, y, a, b));
   }
 
   void layerNormBackward(
@@ -81,7 +81,7 @@ final class DeviceRows {
             .add(DeviceOps.flag(dbeta != null))
             .add(DeviceOps.flag(dgamma))
             .add(DeviceOps.flag(dbeta)),
-        DeviceOps.cost(5.0 * x.elements(), dy, x));
+        Cost.of(5.0 * x.elements(), dy, x));
     ops.launch(
         Catalogue.LAYER_NORM_BACKWARD,
         chosen,
@@ -95,7 +95,7 @@ final class DeviceRows {
             .add(rstd)
             .add(width)
             .add(DeviceOps.flag(dx)),
-        DeviceOps.cost(11.0 * x.elements(), dx.tensor(), dy, x));
+        Cost.of(11.0 * x.elements(), dx.tensor(), dy, x));
   }
 
   void embed(Tensor y, Tensor ids, Tensor wte, @Nullable Tensor wpe, Tensor positions) {
@@ -120,7 +120,7 @@ final class DeviceRows {
             .add(width)
             .add(chunks)
             .add(wpe == null ? 0 : DeviceOps.rows(wpe)),
-        DeviceOps.cost(y.elements(), y, y));
+        Cost.of(y.elements(), y, y));
   }
 
   void embedBackward(Sink dwte, @Nullable Sink dwpe, Tensor dy, Tensor ids, Tensor positions) {
@@ -138,7 +138,7 @@ final class DeviceRows {
         chosen,
         ops.rowGroups(ids.elements()),
         new Arguments().add(table).add(dy).add(ids).add(Math.toIntExact(ids.elements())).add(width),
-        DeviceOps.cost(dy.elements(), dy, dy));
+        Cost.of(dy.elements(), dy, dy));
     if (dwpe != null) {
       int places = DeviceOps.rows(dwpe.tensor());
       ops.launch(
@@ -154,7 +154,7 @@ final class DeviceRows {
               .add(width)
               .add(places)
               .add(DeviceOps.flag(dwpe)),
-          DeviceOps.cost(dy.elements(), dy, dwpe.tensor()));
+          Cost.of(dy.elements(), dy, dwpe.tensor()));
     }
   }
 
@@ -176,8 +176,6 @@ final class DeviceRows {
             .add(ignore)
             .add(scale)
             .add(DeviceOps.flag(dx != null)),
-        dx == null
-            ? DeviceOps.cost(4.0 * x.elements(), x)
-            : DeviceOps.cost(6.0 * x.elements(), x, to));
+        dx == null ? Cost.of(4.0 * x.elements(), x) : Cost.of(6.0 * x.elements(), x, to));
   }
 }

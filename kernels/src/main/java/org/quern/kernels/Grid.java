@@ -7,7 +7,9 @@ package org.quern.kernels;
 /// @param y along the second, up to [#MOST_YZ]; a kernel that has more to do takes strides
 /// @param z along the third, up to [#MOST_YZ]
 /// @param groupSize items of a group
-public record Grid(int x, int y, int z, int groupSize) {
+/// @param dynamicLocalBytes local memory of a group whose size the kernel leaves open; only CUDA
+///   has that
+public record Grid(int x, int y, int z, int groupSize, int dynamicLocalBytes) {
   /// What CUDA allows for the second and third dimension.
   public static final int MOST_YZ = 65535;
 
@@ -15,10 +17,33 @@ public record Grid(int x, int y, int z, int groupSize) {
   ///
   /// @throws IllegalArgumentException if one is out of range
   public Grid {
-    if (x < 1 || y < 1 || y > MOST_YZ || z < 1 || z > MOST_YZ || groupSize < 1) {
+    if (x < 1
+        || y < 1
+        || y > MOST_YZ
+        || z < 1
+        || z > MOST_YZ
+        || groupSize < 1
+        || dynamicLocalBytes < 0) {
       throw new IllegalArgumentException(
           "grid: %d x %d x %d groups of %d cannot be launched".formatted(x, y, z, groupSize));
     }
+  }
+
+  /// A grid of groups without dynamic local memory.
+  ///
+  /// @param x groups along the first dimension
+  /// @param y along the second
+  /// @param z along the third
+  /// @param groupSize items of a group
+  public Grid(int x, int y, int z, int groupSize) {
+    this(x, y, z, groupSize, 0);
+  }
+
+  /// {@return this grid with dynamic local memory}
+  ///
+  /// @param bytes of a group
+  public Grid withDynamicLocal(int bytes) {
+    return new Grid(x, y, z, groupSize, bytes);
   }
 
   /// {@return a grid along one dimension}

@@ -132,7 +132,7 @@ public final class Ladder {
             Math.toIntExact(dims.batch()),
             rung.items),
         new Arguments().add(c).add(a).add(b).add(dims.m()).add(dims.n()).add(dims.k()),
-        DeviceOps.cost(dims.flops(), c, a, b));
+        Cost.of(dims.flops(), c, a, b));
   }
 
   /// `y = softmax(mask(scale x))`, causal, by three kernels, one after the other: what the fused
@@ -160,19 +160,19 @@ public final class Ladder {
         Map.of(),
         Geometry.PerElement.grid(ops.tuning(), x.elements()),
         new Arguments().add(y).add(x).add(x.elements()).add(scale),
-        DeviceOps.cost(x.elements(), y, x));
+        Cost.of(x.elements(), y, x));
     ops.launch(
         MASK,
         Map.of(),
         Geometry.PerElement.items(ops.tuning(), rows * chunks),
         new Arguments().add(y).add(rows * chunks).add(t).add(chunks),
-        DeviceOps.cost(0, y));
+        Cost.of(0, y));
     ops.launch(
         SOFTMAX,
         Map.of(),
         ops.rowGroups(rows),
         new Arguments().add(y).add(y).add(t),
-        DeviceOps.cost(4.0 * y.elements(), y, y));
+        Cost.of(4.0 * y.elements(), y, y));
   }
 
   /// `y = softmax(mask(scale q k^T)) v`, causal.
@@ -235,7 +235,7 @@ public final class Ladder {
         Map.of("D", DeviceOps.width(q)),
         new Grid(ceil(t, LINE), slices, 1, LINE),
         new Arguments().add(y).add(q).add(k).add(v).add(t).add(scale),
-        DeviceOps.cost(2.0 * q.elements() * t, y, q, k, v));
+        Cost.of(2.0 * q.elements() * t, y, q, k, v));
   }
 
   private static void triangular(
@@ -272,7 +272,7 @@ public final class Ladder {
       Map<String, ?> chosen,
       Grid grid,
       Arguments arguments,
-      Launcher.Cost cost) {
+      Cost cost) {
     int most = ops.limits().groupSize();
     if (grid.groupSize() > most) {
       throw new DeviceException(

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -48,12 +49,6 @@ final class Launcher {
     private double flops;
   }
 
-  /// What a launch moves and computes, for the profile.
-  ///
-  /// @param bytes read and written
-  /// @param flops floating-point operations
-  record Cost(double bytes, double flops) {}
-
   Accelerator accelerator() {
     return accelerator;
   }
@@ -67,15 +62,20 @@ final class Launcher {
             kernel = accelerator.compile(variant);
             kernels.put(variant, kernel);
           }
-          accelerator.launch(kernel, grid, arguments, timer(variant, cost));
+          accelerator.launch(kernel, grid, arguments, timer(variant.entry(), cost));
         });
   }
 
-  private @Nullable LongConsumer timer(KernelVariant variant, Cost cost) {
+  /// Gives the device work that is not a kernel of the catalogue.
+  void queue(String name, Cost cost, Consumer<@Nullable LongConsumer> work) {
+    locked(() -> work.accept(timer(name, cost)));
+  }
+
+  private @Nullable LongConsumer timer(String name, Cost cost) {
     if (!profile) {
       return null;
     }
-    Times t = times.computeIfAbsent(variant.entry(), k -> new Times());
+    Times t = times.computeIfAbsent(name, k -> new Times());
     return nanos -> {
       t.calls++;
       t.seconds += nanos * 1e-9;

@@ -21,6 +21,7 @@ import org.quern.kernels.Arguments.Argument;
 import org.quern.kernels.DeviceLimits;
 import org.quern.kernels.Grid;
 import org.quern.kernels.KernelVariant;
+import org.quern.kernels.ProgramCache;
 import org.quern.opencl.Resources.Kind;
 
 /// An OpenCL device: a context, one in-order queue, and what was made in them.
@@ -46,7 +47,7 @@ final class OpenClAccelerator implements Accelerator {
   /// @param settings `profile` decides whether kernels can be timed
   /// @throws DeviceException if the driver does not want to
   OpenClAccelerator(OpenClDevice device, Settings settings) {
-    this(device, settings, ProgramCache.standard());
+    this(device, settings, ProgramCache.standard("opencl"));
   }
 
   /// Opens a device.

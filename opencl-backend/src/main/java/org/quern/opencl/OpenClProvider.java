@@ -13,6 +13,7 @@ import org.quern.core.BackendProvider;
 import org.quern.core.Settings;
 import org.quern.kernels.DeviceBackend;
 import org.quern.kernels.DeviceLimits;
+import org.quern.kernels.ProgramCache;
 import org.quern.kernels.Tuner;
 import org.quern.kernels.Tuning;
 import org.quern.kernels.TuningFile;
@@ -136,7 +137,7 @@ public final class OpenClProvider implements BackendProvider {
 
   /// {@return where the tuning of a device is kept; null where nothing is}
   static @Nullable Path tuningFile(OpenClDevice device) {
-    Path folder = ProgramCache.standard().folder();
+    Path folder = ProgramCache.standard("opencl").folder();
     return folder == null
         ? null
         : folder.resolve("tuning-%s.properties".formatted(ProgramCache.key(device.identity())));

@@ -8,6 +8,7 @@ import org.lwjgl.system.MemoryStack;
 import org.lwjgl.system.MemoryUtil;
 import org.quern.core.DeviceException;
 import org.quern.kernels.KernelVariant;
+import org.quern.kernels.ProgramCache;
 import org.quern.opencl.Resources.Kind;
 
 /// Makes kernels: from a program that an earlier run has compiled, else from source.

@@ -20,6 +20,7 @@ import org.quern.core.Tensor;
 import org.quern.kernels.Arguments;
 import org.quern.kernels.Grid;
 import org.quern.kernels.KernelVariant;
+import org.quern.kernels.ProgramCache;
 
 /// The cache between a compiler and its user.
 class OpenClCacheTest {
@@ -31,7 +32,7 @@ class OpenClCacheTest {
   }
 
   private ProgramCache cache() {
-    return ProgramCache.in(folder, ProgramCache.LIMIT);
+    return ProgramCache.in(folder, "opencl", ProgramCache.LIMIT);
   }
 
   private static String source(String name, int value) {

@@ -1,4 +1,4 @@
-package org.quern.opencl;
+package org.quern.kernels;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -29,12 +29,12 @@ import org.quern.io.AtomicFile;
 ///
 /// An entry's name is a hash of all that it depends on. Its file holds a magic number, the length
 /// of the program, a hash of it, and the program.
-final class ProgramCache {
+public final class ProgramCache {
   private static final System.Logger LOG = System.getLogger(ProgramCache.class.getName());
   private static final Set<String> TOLD = ConcurrentHashMap.newKeySet();
 
   /// The most that all entries may take.
-  static final long LIMIT = 256L << 20;
+  public static final long LIMIT = 256L << 20;
 
   private static final long MAGIC = 0x5155_4552_4e43_4c31L; // QUERNCL1
   private static final int HASH_BYTES = 32;
@@ -52,10 +52,12 @@ final class ProgramCache {
   }
 
   /// {@return the cache in the folder that the user or the system chooses; see [CacheFolder]}
-  static ProgramCache standard() {
+  ///
+  /// @param name of a folder inside it, one a backend
+  public static ProgramCache standard(String name) {
     try {
       Path chosen = CacheFolder.choose(System::getProperty, System::getenv);
-      return chosen == null ? none() : in(chosen, LIMIT);
+      return chosen == null ? none() : in(chosen, name, LIMIT);
     } catch (InvalidPathException e) {
       tell(Level.INFO, "quern.cache is no path, compiled kernels are not kept: " + e);
       return none();
@@ -63,17 +65,18 @@ final class ProgramCache {
   }
 
   /// {@return a cache that keeps nothing}
-  static ProgramCache none() {
+  public static ProgramCache none() {
     return new ProgramCache(null, 0);
   }
 
   /// {@return the cache in a folder; one that keeps nothing where that cannot be used}
   ///
   /// @param folder need not exist
+  /// @param name of a folder inside it
   /// @param limit the most bytes of all entries
-  static ProgramCache in(Path folder, long limit) {
+  public static ProgramCache in(Path folder, String name, long limit) {
     try {
-      return new ProgramCache(CacheFolder.make(folder, "opencl"), limit);
+      return new ProgramCache(CacheFolder.make(folder, name), limit);
     } catch (SecurityException e) {
       tell(Level.INFO, "compiled kernels are not kept: " + e.getMessage());
       return none();
@@ -84,14 +87,14 @@ final class ProgramCache {
   }
 
   /// {@return the folder; null if nothing is kept}
-  @Nullable Path folder() {
+  public @Nullable Path folder() {
     return folder;
   }
 
   /// {@return the name of an entry}
   ///
   /// @param parts all that it depends on
-  static String key(String... parts) {
+  public static String key(String... parts) {
     MessageDigest digest = sha256();
     for (String part : parts) {
       byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
@@ -104,7 +107,7 @@ final class ProgramCache {
   /// {@return a program; null if there is none that is whole}
   ///
   /// @param key from [#key]
-  synchronized byte @Nullable [] get(String key) {
+  public synchronized byte @Nullable [] get(String key) {
     if (folder == null) {
       return null;
     }
@@ -153,7 +156,7 @@ final class ProgramCache {
   ///
   /// @param key from [#key]
   /// @param program what the driver gave
-  synchronized void put(String key, byte[] program) {
+  public synchronized void put(String key, byte[] program) {
     long bytes = HEADER_BYTES + (long) program.length;
     if (folder == null || bytes > limit) {
       return;
@@ -177,7 +180,7 @@ final class ProgramCache {
   /// Deletes an entry, such as one that the driver refuses.
   ///
   /// @param key from [#key]
-  synchronized void remove(String key) {
+  public synchronized void remove(String key) {
     if (folder != null) {
       delete(file(folder, key));
     }

@@ -1,4 +1,4 @@
-package org.quern.opencl;
+package org.quern.kernels;
 
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -14,7 +14,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// Finds the folder for compiled kernels, and makes sure that nobody else can put code there.
-final class CacheFolder {
+public final class CacheFolder {
   private static final String OFF = "off";
 
   private CacheFolder() {}
@@ -25,7 +25,7 @@ final class CacheFolder {
   /// @param property looks a system property up
   /// @param variable looks an environment variable up
   /// @throws InvalidPathException if one is no path
-  static @Nullable Path choose(
+  public static @Nullable Path choose(
       Function<String, @Nullable String> property, Function<String, @Nullable String> variable) {
     String chosen = first(property.apply("quern.cache"), variable.apply("QUERN_CACHE"));
     if (chosen == null) {
@@ -68,7 +68,7 @@ final class CacheFolder {
   /// @return the inner one
   /// @throws IOException if one cannot be made or written
   /// @throws SecurityException if others can write one, or own it
-  static Path make(Path folder, String name) throws IOException {
+  public static Path make(Path folder, String name) throws IOException {
     Path inner = folder.resolve(name);
     boolean posix = folder.getFileSystem().supportedFileAttributeViews().contains("posix");
     FileAttribute<?>[] mine =

@@ -1,4 +1,4 @@
-package org.quern.opencl;
+package org.quern.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -30,7 +30,7 @@ class ProgramCacheTest {
   @TempDir private Path folder;
 
   private ProgramCache open(long limit) {
-    return ProgramCache.in(folder.resolve("quern"), limit);
+    return ProgramCache.in(folder.resolve("quern"), "opencl", limit);
   }
 
   private Path file(String key) {
@@ -106,7 +106,9 @@ class ProgramCacheTest {
     Path file = Files.createFile(folder.resolve("file"));
     for (ProgramCache cache :
         new ProgramCache[] {
-          ProgramCache.none(), ProgramCache.in(file, 1000), ProgramCache.in(file.resolve("x"), 1000)
+          ProgramCache.none(),
+          ProgramCache.in(file, "opencl", 1000),
+          ProgramCache.in(file.resolve("x"), "opencl", 1000)
         }) {
       assertNull(cache.folder());
       cache.put(KEY, PROGRAM);

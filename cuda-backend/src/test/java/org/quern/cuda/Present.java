@@ -1,0 +1,50 @@
+package org.quern.cuda;
+
+import org.quern.core.Settings;
+import org.quern.cuda.CudaAccelerator.Options;
+import org.quern.kernels.DeviceBackend;
+import org.quern.kernels.ProgramCache;
+import org.quern.kernels.Tuning;
+
+/// Opens the emulated device for a test.
+final class Present {
+  private Present() {}
+
+  /// {@return the first device}
+  static CudaDevice device() {
+    Emulator.load();
+    return CudaProvider.device(0);
+  }
+
+  /// {@return what users get, but that every variant comes ready-made and nothing is kept on disk}
+  static Options options() {
+    return new Options(
+        true, true, ProgramCache.none(), (variant, capability) -> Emulator.ptx(variant));
+  }
+
+  /// {@return the first device, opened, for the caller to close}
+  static CudaAccelerator accelerator() {
+    return accelerator(options());
+  }
+
+  /// {@return the first device, opened, for the caller to close}
+  ///
+  /// @param options what is switched on
+  static CudaAccelerator accelerator(Options options) {
+    return new CudaAccelerator(device(), Settings.load().withProfile(false), options);
+  }
+
+  /// {@return a backend on the first device, for the caller to close}
+  static DeviceBackend backend() {
+    return backend(Settings.load().withDebug(true), options());
+  }
+
+  /// {@return a backend on the first device, for the caller to close}
+  ///
+  /// @param settings how
+  /// @param options what is switched on
+  static DeviceBackend backend(Settings settings, Options options) {
+    CudaDevice device = device();
+    return CudaProvider.open(device, settings, options, Tuning.defaults(device.limits()));
+  }
+}
