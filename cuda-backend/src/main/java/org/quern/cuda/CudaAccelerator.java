@@ -144,7 +144,7 @@ final class CudaAccelerator implements Accelerator {
   public void free(Buffer buffer) {
     checkOpen();
     CudaBuffer mine = mine(buffer);
-    replay.flush(); // what is held back may use it
+    replay.interrupt(); // what is held back may use it
     long address = mine.take();
     buffers.remove(mine);
     memory.free(address);
