@@ -63,8 +63,7 @@ class AttentionBackwardMmaTest {
     DType x = p.dtype();
     DeviceArray dq = Sums.before(launch, x, expected.dq, add);
     launch.launch(
-        CudaAttention.variant(
-            CudaCatalogue.ATTENTION_BACKWARD_MMA_QUERIES, x, p.size(), c.tile()),
+        CudaAttention.variant(CudaCatalogue.ATTENTION_BACKWARD_MMA_QUERIES, x, p.size(), c.tile()),
         CudaAttention.queriesGrid(x, p.size(), c.tile(), p.slices(), p.queries()),
         arguments(launch, p, expected, List.of(dq), add));
     return dq;

@@ -73,8 +73,8 @@ record AttentionProblem(
     return random("v", keys, 1);
   }
 
-  /// {@return k or v as a cache holds it that nobody has written so far: NaN behind the last key that
-  /// any query of its batch row sees}
+  /// {@return k or v as a cache holds it that nobody has written so far: NaN behind the last key
+  /// that any query of its batch row sees}
   double[] unwritten(double[] rows) {
     double[] out = rows.clone();
     for (int slice = 0; slice < slices(); slice++) {

@@ -22,8 +22,7 @@ final class Bounds {
     if (worst > 1) {
       throw new AssertionError(
           "%s[%d]: found %s, expected %s, bound %s (%.3g times)"
-              .formatted(
-                  name, at, found[at], expected.value()[at], expected.bound()[at], worst));
+              .formatted(name, at, found[at], expected.value()[at], expected.bound()[at], worst));
     }
     return worst;
   }

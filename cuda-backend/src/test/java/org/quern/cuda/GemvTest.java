@@ -47,9 +47,7 @@ class GemvTest {
   record Case(
       DType a, DType b, DType c, int n, int k, int team, int add, int bias, int keep, int after) {
     KernelVariant variant() {
-      return b == QUANTIZED
-          ? CudaRows.gemvQuantized(a, c, team)
-          : CudaRows.gemv(a, b, c, team);
+      return b == QUANTIZED ? CudaRows.gemvQuantized(a, c, team) : CudaRows.gemv(a, b, c, team);
     }
   }
 
@@ -138,7 +136,7 @@ class GemvTest {
     return out;
   }
 
-  /// The matrix: a pointer and an offset. Bytes are stored four to an integer.
+  /// The matrix. Bytes are stored four to an integer.
   private Stream<Object> weights(Case g, double[] b) {
     if (g.b() != QUANTIZED) {
       return Stream.of(DeviceArray.of(launch, g.b(), b));
@@ -147,8 +145,7 @@ class GemvTest {
     for (int i = 0; i < b.length; i++) {
       words[i / Integer.BYTES] |= ((int) b[i] & 0xff) << 8 * (i % Integer.BYTES);
     }
-    DeviceArray array = DeviceArray.of(launch, words);
-    return Stream.of(array.address(), array.offset() * Integer.BYTES);
+    return Stream.of(DeviceArray.of(launch, words).tensorOfBytes());
   }
 
   private static AttentionReference.Tensor stored(DType c, AttentionReference.Tensor t) {

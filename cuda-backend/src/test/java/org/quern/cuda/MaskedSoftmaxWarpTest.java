@@ -114,7 +114,8 @@ class MaskedSoftmaxWarpTest {
 
   /// The portable kernels do not take the number of slices: their grid tells it.
   private static Object[] arguments(AttentionProblem s, List<DeviceArray> tensors, Object... last) {
-    List<Object> all = new ArrayList<>(List.of(MmaCase.arguments(s, tensors.toArray(DeviceArray[]::new))));
+    List<Object> all =
+        new ArrayList<>(List.of(MmaCase.arguments(s, tensors.toArray(DeviceArray[]::new))));
     all.remove(tensors.size());
     all.addAll(List.of(last));
     return all.toArray();

@@ -63,13 +63,7 @@ record MmaCase(AttentionProblem problem, MmaTile tile) {
   }
 
   private static AttentionProblem problem(
-      DType x,
-      int heads,
-      int queries,
-      int keys,
-      int size,
-      AttentionSpec spec,
-      int... positions) {
+      DType x, int heads, int queries, int keys, int size, AttentionSpec spec, int... positions) {
     return new AttentionProblem(
         x, AttentionProblem.Arithmetic.TENSOR, heads, queries, keys, size, spec, positions);
   }

@@ -80,8 +80,7 @@ final class SoftmaxProblem {
       if (shape.sees(slice, i, j)) {
         double s = x[at + j] * scale;
         p[j] = Math.exp(s - total);
-        error[j] =
-            F32 * (Math.abs(s) + Math.abs(highest) + Math.abs(total) + keys + 4) + 0x1p-21;
+        error[j] = F32 * (Math.abs(s) + Math.abs(highest) + Math.abs(total) + keys + 4) + 0x1p-21;
         double kept = shape.kept(slice, i, j);
         set(y, at + j, p[j] * kept, p[j] * kept * error[j]);
         dp[j] = kept * dy[at + j];

@@ -25,7 +25,11 @@ final class Sums {
 
   /// Holds a result to its bound; a sum is rounded once, as a whole.
   static void check(
-      DeviceArray found, String name, AttentionReference.Tensor expected, AttentionProblem p, int add) {
+      DeviceArray found,
+      String name,
+      AttentionReference.Tensor expected,
+      AttentionProblem p,
+      int add) {
     AttentionReference.Tensor sum = expected;
     if (add == 1) {
       int size = expected.value().length;
@@ -33,8 +37,7 @@ final class Sums {
       sum = new AttentionReference.Tensor(size);
       for (int i = 0; i < size; i++) {
         sum.value()[i] = earlier[i] + expected.value()[i];
-        sum.bound()[i] =
-            expected.bound()[i] + p.storageUnit() * Math.abs(sum.value()[i]);
+        sum.bound()[i] = expected.bound()[i] + p.storageUnit() * Math.abs(sum.value()[i]);
       }
     }
     Bounds.check(name + (add == 1 ? ", added" : ""), sum, found.get());
