@@ -2,7 +2,6 @@ package org.quern.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -38,18 +37,20 @@ class CudaSpillsTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("shipments")
-  void nothingIsSpilled(Shipment shipment) throws IOException, InterruptedException {
+  void nothingIsSpilled(Shipment shipment) {
     List<KernelVariant> variants =
         CudaShipped.variants(shipment.target()).stream()
             .filter(v -> v.entry().equals(shipment.entry()))
             .toList();
     Path ptx = folder.resolve("kernels.ptx");
     Nvcc.compile(variants, ptx, shipment.target());
-    for (int device : DEVICES) {
-      if (device >= shipment.target()) {
-        String log = Nvcc.assemble(ptx, device);
-        assertEquals(variants.size(), log.split(" 0 bytes spill stores", -1).length - 1, log);
-      }
-    }
+    DEVICES.stream()
+        .filter(device -> device >= shipment.target())
+        .parallel()
+        .map(device -> Nvcc.assemble(ptx, device))
+        .forEach(
+            log ->
+                assertEquals(
+                    variants.size(), log.split(" 0 bytes spill stores", -1).length - 1, log));
   }
 }

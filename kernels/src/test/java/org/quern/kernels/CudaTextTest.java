@@ -1,6 +1,5 @@
 package org.quern.kernels;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -29,7 +28,7 @@ class CudaTextTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("kernels")
-  void compilesAsCuda(KernelSpec spec) throws IOException, InterruptedException {
+  void compilesAsCuda(KernelSpec spec) {
     Nvcc.compile(spec.variants(Tuning.gpu()), folder.resolve("out.ptx"), TARGET);
   }
 }

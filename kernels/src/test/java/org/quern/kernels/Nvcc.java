@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -38,19 +38,15 @@ final class Nvcc {
   ///
   /// @param ptx where it goes
   /// @param target compute capability, such as 80
-  static void compile(List<KernelVariant> variants, Path ptx, int target)
-      throws IOException, InterruptedException {
-    Path file = Files.writeString(ptx.resolveSibling(ptx.getFileName() + ".cu"), text(variants));
-    run(
-        ptx,
-        "nvcc",
-        "-ptx",
-        "-std=c++17",
-        "-arch=compute_" + target,
-        "-diag-suppress=177",
-        "-o",
-        ptx.toString(),
-        file.toString());
+  static void compile(List<KernelVariant> variants, Path ptx, int target) {
+    Path file = ptx.resolveSibling(ptx.getFileName() + ".cu");
+    try {
+      Files.writeString(file, text(variants));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    String arch = "-arch=compute_" + target;
+    run(ptx, "nvcc", "-ptx", "-std=c++17", arch, "-diag-suppress=177", "-o", name(ptx), name(file));
   }
 
   /// {@return what the assembler tells of each kernel of a file}
@@ -58,31 +54,34 @@ final class Nvcc {
   /// @param ptx from [#compile]
   /// @param target compute capability of the device
   /// @throws AssertionError if a kernel needs more registers than there are
-  static String assemble(Path ptx, int target) throws IOException, InterruptedException {
-    return run(
-        ptx,
-        "ptxas",
-        "-v",
-        "-warn-spills",
-        "-Werror",
-        "-arch=sm_" + target,
-        "-o",
-        ptx.resolveSibling("out.cubin").toString(),
-        ptx.toString());
+  static String assemble(Path ptx, int target) {
+    String arch = "-arch=sm_" + target;
+    Path out = ptx.resolveSibling("sm_" + target + ".cubin");
+    return run(ptx, "ptxas", "-v", "-warn-spills", "-Werror", arch, "-o", name(out), name(ptx));
   }
 
-  private static String run(Path beside, String... command)
-      throws IOException, InterruptedException {
-    Path log = beside.resolveSibling("log");
-    Process process =
-        new ProcessBuilder(new ArrayList<>(List.of(command)))
-            .redirectErrorStream(true)
-            .redirectOutput(log.toFile())
-            .start();
-    assertTrue(process.waitFor(5, TimeUnit.MINUTES), command[0] + " takes too long");
-    String out = Files.readString(log);
-    assertEquals(0, process.exitValue(), out);
-    return out;
+  private static String name(Path path) {
+    return path.toString();
+  }
+
+  private static String run(Path beside, String... command) {
+    try {
+      Path log = Files.createTempFile(beside.toAbsolutePath().getParent(), command[0], ".log");
+      Process process =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(log.toFile())
+              .start();
+      assertTrue(process.waitFor(5, TimeUnit.MINUTES), command[0] + " takes too long");
+      String out = Files.readString(log);
+      assertEquals(0, process.exitValue(), out);
+      return out;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
   }
 
   /// All variants in one file, each in a namespace of its own: starting nvcc takes longer than
