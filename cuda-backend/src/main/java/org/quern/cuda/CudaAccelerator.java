@@ -15,6 +15,7 @@ import org.quern.core.Settings;
 import org.quern.kernels.Accelerator;
 import org.quern.kernels.Arguments;
 import org.quern.kernels.Arguments.Argument;
+import org.quern.kernels.CudaDeviceOps.Features;
 import org.quern.kernels.DeviceLimits;
 import org.quern.kernels.Grid;
 import org.quern.kernels.KernelVariant;
@@ -117,9 +118,12 @@ final class CudaAccelerator implements Accelerator {
     return stream.device().limits();
   }
 
-  /// {@return the device's compute capability, such as 86 for 8.6}
-  int computeCapability() {
-    return stream.device().capability();
+  /// {@return what tells the device from others}
+  ///
+  /// @param tf32 whether F32 operands may be rounded to TF32
+  Features features(boolean tf32) {
+    CudaDevice device = stream.device();
+    return new Features(device.capability(), device.dynamicSharedBytes(), tf32);
   }
 
   /// {@return what is held for this}
@@ -144,7 +148,7 @@ final class CudaAccelerator implements Accelerator {
   public void free(Buffer buffer) {
     checkOpen();
     CudaBuffer mine = mine(buffer);
-    replay.flush(); // what is held back may use it
+    replay.interrupt(); // what is held back may use it
     long address = mine.take();
     buffers.remove(mine);
     memory.free(address);
@@ -217,11 +221,17 @@ final class CudaAccelerator implements Accelerator {
 
   /// {@inheritDoc}
   ///
+  /// @throws IllegalArgumentException if the number of arguments is wrong
   /// @throws IllegalStateException if a time is asked for while `quern.profile` is off
   @Override
   public void launch(Kernel kernel, Grid grid, Arguments arguments, @Nullable LongConsumer timed) {
     checkOpen();
     CudaKernel mine = mine(kernel);
+    if (!mine.takes(arguments.list().size())) {
+      throw new IllegalArgumentException(
+          "kernel %s has %d parameters, found %d arguments"
+              .formatted(mine.variant().entry(), mine.parameters(), arguments.list().size()));
+    }
     give(new Command.Launch(mine, grid, parameters(arguments)), timed);
   }
 

@@ -5,6 +5,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUjit_option;
@@ -114,13 +116,27 @@ final class Modules {
     }
     stream.resources().made(Kind.MODULE);
     CUfunction function = new CUfunction();
-    CudaKernel kernel = new CudaKernel(owner, variant, module, function);
+    CudaKernel kernel =
+        new CudaKernel(owner, variant, module, function, parameters(ptx, variant.entry()));
     code = JCudaDriver.cuModuleGetFunction(function, module, variant.entry());
     if (code != CUresult.CUDA_SUCCESS) {
       kernel.unload(stream);
       throw stream.failure(code, "cuModuleGetFunction", variant.toString());
     }
     return kernel;
+  }
+
+  /// {@return how many parameters the PTX of a kernel declares; unknown where it has no such kernel
+  /// in plain text}
+  ///
+  /// @param ptx the text
+  /// @param entry the kernel's name
+  static int parameters(String ptx, String entry) {
+    Matcher found =
+        Pattern.compile("\\.entry\\s+%s\\s*\\(([^)]*)\\)".formatted(entry)).matcher(ptx);
+    return found.find()
+        ? (int) Pattern.compile("\\.param\\b").matcher(found.group(1)).results().count()
+        : CudaKernel.UNKNOWN;
   }
 
   private String explained(int code, KernelVariant variant, String log) {

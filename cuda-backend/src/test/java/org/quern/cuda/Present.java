@@ -31,7 +31,15 @@ final class Present {
   ///
   /// @param options what is switched on
   static CudaAccelerator accelerator(Options options) {
-    return new CudaAccelerator(device(), Settings.load().withProfile(false), options);
+    return accelerator(options, false);
+  }
+
+  /// {@return the first device, opened, for the caller to close}
+  ///
+  /// @param options what is switched on
+  /// @param profile whether kernels can be timed
+  static CudaAccelerator accelerator(Options options, boolean profile) {
+    return new CudaAccelerator(device(), Settings.load().withProfile(profile), options);
   }
 
   /// {@return a backend on the first device, for the caller to close}
