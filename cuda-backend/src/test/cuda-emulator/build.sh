@@ -29,3 +29,4 @@ link_versioned() {
 }
 link_versioned libcublas.so.12 libcublas.cpp.o gemm.cpp.o
 link_versioned libnvrtc.so.12 libnvrtc.cpp.o
+"$compiler" emucc.cpp.o -o "$target/emucc" -L"$target" -l:libcuda.so.1 '-Wl,-rpath,$ORIGIN' -lpthread

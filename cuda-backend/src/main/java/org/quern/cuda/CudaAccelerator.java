@@ -117,6 +117,11 @@ final class CudaAccelerator implements Accelerator {
     return stream.device().limits();
   }
 
+  /// {@return the device's compute capability, such as 86 for 8.6}
+  int computeCapability() {
+    return stream.device().capability();
+  }
+
   /// {@return what is held for this}
   Resources resources() {
     return stream.resources();

@@ -91,7 +91,10 @@ public final class CudaProvider implements BackendProvider {
   static DeviceBackend open(CudaDevice device, Settings settings, Options options, Tuning tuning) {
     CudaAccelerator accelerator = new CudaAccelerator(device, settings, options);
     return new DeviceBackend(
-        accelerator, settings, tuning, context -> new CudaOps(context, accelerator));
+        accelerator,
+        settings,
+        tuning,
+        context -> new CudaOps(context, accelerator, settings.tf32()));
   }
 
   /// {@return what is switched on, as the user says}

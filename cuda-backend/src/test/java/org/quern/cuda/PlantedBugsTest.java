@@ -3,6 +3,7 @@ package org.quern.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.quern.cuda.SelfTestKernels.PLANTED_BUGS;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -38,7 +39,7 @@ class PlantedBugsTest {
   }
 
   static Stream<String> rightKernels() {
-    return Stream.of(PlantedBugs.text().split("void "))
+    return Stream.of(SelfTestKernels.text(PLANTED_BUGS).split("void "))
         .filter(s -> s.startsWith("right_"))
         .map(s -> s.substring(0, s.indexOf('(')));
   }
@@ -110,7 +111,11 @@ class PlantedBugsTest {
     emulator.set(Fact.CHECK, 1);
     run("race_global", 1, 64);
     long line =
-        PlantedBugs.text().lines().takeWhile(l -> !l.contains("void race_global(")).count() + 1;
+        SelfTestKernels.text(PLANTED_BUGS)
+                .lines()
+                .takeWhile(l -> !l.contains("void race_global("))
+                .count()
+            + 1;
     assertTrue(emulator.reports().contains("program:" + line + "\n"), emulator.reports());
   }
 
@@ -164,7 +169,7 @@ class PlantedBugsTest {
   /// Runs one of the kernels; what it leaves in `out` is only there after success.
   private Run run(String kernel, int blocks, int threads) {
     try (EmulatedDevice device = EmulatedDevice.open(emulator)) {
-      MemorySegment function = device.function(PlantedBugs.ptx(device), kernel);
+      MemorySegment function = device.function(SelfTestKernels.ptx(device, PLANTED_BUGS), kernel);
       float[] numbers = new float[256];
       for (int i = 0; i < numbers.length; i++) {
         numbers[i] = i * 37 % 23 / 4.0f + i;

@@ -49,6 +49,10 @@ public class DeviceOps implements Ops {
     this.rows = new DeviceRows(this);
   }
 
+  final DeviceAttention attention() {
+    return attention;
+  }
+
   final DeviceLimits limits() {
     return limits;
   }
@@ -60,17 +64,27 @@ public class DeviceOps implements Ops {
   /// Launches a kernel of the catalogue.
   final void launch(
       KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Cost cost) {
+    launch(spec.variant(tuning, chosen), grid, arguments, cost);
+  }
+
+  /// Launches a variant.
+  final void launch(KernelVariant variant, Grid grid, Arguments arguments, Cost cost) {
     for (Arguments.Argument argument : arguments.list()) {
       if (argument instanceof Arguments.Argument.Pointer p) {
-        QuantizedWeight.refuse(spec.entry(), p.buffer());
+        QuantizedWeight.refuse(variant.entry(), p.buffer());
       }
     }
-    launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
+    launcher.launch(variant, grid, arguments, cost);
   }
 
   /// {@return whether the device has that variant of a kernel, or can make it}
   final boolean offers(KernelSpec spec, Map<String, ?> chosen) {
-    return launcher.accelerator().offers(spec.variant(tuning, chosen));
+    return offers(spec.variant(tuning, chosen));
+  }
+
+  /// {@return whether the device has a variant, or can make it}
+  final boolean offers(KernelVariant variant) {
+    return launcher.accelerator().offers(variant);
   }
 
   /// Queues work that is not a kernel of ours, such as a library's, like a launch: behind the door,

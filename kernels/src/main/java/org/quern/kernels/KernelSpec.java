@@ -10,7 +10,7 @@ import org.quern.core.DType;
 
 /// A kernel of the catalogue.
 ///
-/// @param folder `portable` or `ladder`
+/// @param folder `portable`, `ladder` or `cuda`
 /// @param entry its name, and its file's
 /// @param geometry how its work is divided
 /// @param storages for each definition that names a storage, those that it may name

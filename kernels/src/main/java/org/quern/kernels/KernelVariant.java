@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 
 /// A kernel's text and the definitions that make it whole: `-D` options of a compiler.
 ///
-/// @param folder `portable` or `ladder`
+/// @param folder `portable`, `ladder` or `cuda`
 /// @param entry the name of the kernel, and of its file
 /// @param definitions names and values, such as `WG` and `128`
 public record KernelVariant(String folder, String entry, SortedMap<String, String> definitions) {
@@ -18,7 +18,7 @@ public record KernelVariant(String folder, String entry, SortedMap<String, Strin
 
   /// {@return a variant}
   ///
-  /// @param folder `portable` or `ladder`
+  /// @param folder `portable`, `ladder` or `cuda`
   /// @param entry the name of the kernel
   /// @param definitions names and values
   public static KernelVariant of(String folder, String entry, Map<String, ?> definitions) {
@@ -43,7 +43,8 @@ public record KernelVariant(String folder, String entry, SortedMap<String, Strin
 
   /// {@return the whole text: the prelude and the kernel's file}
   public String source() {
-    return KernelText.read("prelude.h") + KernelText.read(folder + "/" + entry + ".cl");
+    String ending = folder.equals("cuda") ? ".cu" : ".cl";
+    return KernelText.read("prelude.h") + KernelText.read(folder + "/" + entry + ending);
   }
 
   @Override

@@ -49,6 +49,10 @@ typedef CAT(int, VW) ivec;
 #define VLOAD_I8(p, i) CAT(convert_float, VW)(CAT(vload, VW)(0, (p) + (i)))
 #define VSTORE_F32(p, i, v) CAT(vstore, VW)((v), 0, (p) + (i))
 #define VSTORE_F16(p, i, v) CAT(CAT(vstore_half, VW), _rte)((v), 0, (p) + (i))
+#define VSTORE_BF16(p, i, v) vput_BF16(p, i, VW, v)
+#define VPUT_WHOLE_BF16                                      \
+  VTO(t, v);                                                 \
+  for (int l = 0; l < VW; l++) STORE_BF16(p, i + l, t[l]);
 /* Aligned vectors of local memory. */
 #define LLOAD(p, i) (*(LOCAL const vec*)((p) + (i)))
 #define LSTORE(p, i, v) (*(LOCAL vec*)((p) + (i)) = (v))
@@ -112,6 +116,7 @@ DEVICE vec vwhere_greater(vec a, vec b, vec yes, vec no) { return select(no, yes
 #define GROUPS_Z ((int)gridDim.z)
 #define ITEM ((int)threadIdx.x)
 #define BARRIER() __syncthreads()
+#define WARP 32 /* lanes that may shuffle */
 #define MUL_HIGH(a, b) __umulhi((a), (b))
 #define BITS(f) __float_as_uint(f)
 #define FROM_BITS(u) __uint_as_float(u)
@@ -121,15 +126,16 @@ DEVICE vec vwhere_greater(vec a, vec b, vec yes, vec no) { return select(no, yes
 #define SQRT(x) sqrtf(x)
 #define MAX(a, b) fmaxf(a, b)
 
+/* long has 64 bits, as in OpenCL C: the text is compiled for a system where that is so. The C library has these names too. */
 typedef unsigned int uint;
 typedef unsigned short ushort;
-typedef unsigned long long ulong;
+typedef unsigned long ulong;
 typedef float4 vec;
 typedef unsigned short F16_t;
 typedef signed char I8_t;
 #define SPLAT(x) make_float4((x), (x), (x), (x))
-/* Inline PTX needs no header, so that NVRTC needs no include path. QUERN_INTRINSICS: these functions are given already. */
-#ifndef QUERN_INTRINSICS
+#ifndef QUERN_INTRINSICS /* defined by a host compiler, which has functions of the same names */
+/* Inline PTX needs no header, so that NVRTC needs no include path. */
 DEVICE float half_to_float(F16_t h) {
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
@@ -143,16 +149,34 @@ DEVICE F16_t float_to_half(float f) {
 #endif
 #define LOAD_F16(p, i) half_to_float((p)[i])
 #define STORE_F16(p, i, v) ((p)[i] = float_to_half(v))
-/* Tensors may begin anywhere: four loads, which the compiler cannot make one. */
-#define VLOAD_ANY(S, p, i) make_float4(LOAD_##S(p, i), LOAD_##S(p, (i) + 1), LOAD_##S(p, (i) + 2), LOAD_##S(p, (i) + 3))
-#define VLOAD_F32(p, i) VLOAD_ANY(F32, p, i)
-#define VLOAD_F16(p, i) VLOAD_ANY(F16, p, i)
-#define VLOAD_BF16(p, i) VLOAD_ANY(BF16, p, i)
-#define VLOAD_I8(p, i) VLOAD_ANY(I8, p, i)
-#define VSTORE_ANY(S, p, i, v) \
-  (STORE_##S(p, i, (v).x), STORE_##S(p, (i) + 1, (v).y), STORE_##S(p, (i) + 2, (v).z), STORE_##S(p, (i) + 3, (v).w))
-#define VSTORE_F32(p, i, v) VSTORE_ANY(F32, p, i, v)
-#define VSTORE_F16(p, i, v) VSTORE_ANY(F16, p, i, v)
+#define VLOAD_F32(p, i) vload_F32((p) + (i))
+#define VLOAD_F16(p, i) vload_F16((p) + (i))
+#define VLOAD_BF16(p, i) vload_BF16((p) + (i))
+#define VLOAD_I8(p, i) vload_I8((p) + (i))
+#define VSTORE_F32(p, i, v) vstore_F32((p) + (i), v)
+#define VSTORE_F16(p, i, v) vstore_F16((p) + (i), v)
+#define VSTORE_BF16(p, i, v) vstore_BF16((p) + (i), v)
+#define VPUT_WHOLE_BF16 VSTORE_BF16(p, i, v);
+/* VW elements of storage S: one access where the address admits it, else one each, since tensors may begin anywhere. */
+#define VECTOR_LOAD(S, QUAD)                                                                        \
+  DEVICE vec vload_##S(const TYPE(S)* p) {                                                          \
+    if ((ulong)p % sizeof(QUAD) != 0)                                                               \
+      return make_float4(LOAD_##S(p, 0), LOAD_##S(p, 1), LOAD_##S(p, 2), LOAD_##S(p, 3));           \
+    const QUAD q = *(const QUAD*)p;                                                                 \
+    return make_float4(LOAD_##S(&q.x, 0), LOAD_##S(&q.y, 0), LOAD_##S(&q.z, 0), LOAD_##S(&q.w, 0)); \
+  }
+#define VECTOR_STORE(S, QUAD)                                                                       \
+  DEVICE void vstore_##S(TYPE(S)* p, vec v) {                                                       \
+    QUAD q;                                                                                         \
+    STORE_##S(&q.x, 0, v.x);                                                                        \
+    STORE_##S(&q.y, 0, v.y);                                                                        \
+    STORE_##S(&q.z, 0, v.z);                                                                        \
+    STORE_##S(&q.w, 0, v.w);                                                                        \
+    if ((ulong)p % sizeof(QUAD) == 0)                                                               \
+      *(QUAD*)p = q;                                                                                \
+    else                                                                                            \
+      p[0] = q.x, p[1] = q.y, p[2] = q.z, p[3] = q.w;                                               \
+  }
 #define LLOAD(p, i) (*(const vec*)((p) + (i)))
 #define LSTORE(p, i, v) (*(vec*)((p) + (i)) = (v))
 #define VFROM(t) make_float4((t)[0], (t)[1], (t)[2], (t)[3])
@@ -220,7 +244,15 @@ DEVICE ushort float_to_bf16(float f) {
 #define STORE(S, p, i, v) CAT(STORE_, S)(p, i, v)
 #define VLOAD(S, p, i) CAT(VLOAD_, S)(p, i)
 #define VSTORE(S, p, i, v) CAT(VSTORE_, S)(p, i, v)
-#define VSTORE_BF16(p, i, v) vput_BF16(p, i, VW, v)
+#if !defined(__OPENCL_VERSION__)
+VECTOR_LOAD(F32, float4)
+VECTOR_LOAD(F16, ushort4)
+VECTOR_LOAD(BF16, ushort4)
+VECTOR_LOAD(I8, char4)
+VECTOR_STORE(F32, float4)
+VECTOR_STORE(F16, ushort4)
+VECTOR_STORE(BF16, ushort4)
+#endif
 
 /* The first `count` of VW elements; the other lanes are 0, and are not written. */
 #define PARTS(S)                                                                 \
@@ -242,9 +274,6 @@ DEVICE ushort float_to_bf16(float f) {
   }
 #define VPUT_WHOLE_F32 VSTORE_F32(p, i, v);
 #define VPUT_WHOLE_F16 VSTORE_F16(p, i, v);
-#define VPUT_WHOLE_BF16                                      \
-  VTO(t, v);                                                 \
-  for (int l = 0; l < VW; l++) STORE_BF16(p, i + l, t[l]);
 PARTS(F32)
 PARTS(F16)
 PARTS(BF16)
@@ -262,33 +291,41 @@ PARTS(BF16)
 /* Rows: the first vector of this item at or around element `from`. Item i has the vectors i, WG + i, 2 WG + i ... of a row
    in every pass over it, so that one pass may overwrite what an earlier one read. */
 #define FIRST_OF_ROW(from) (((from) / (WG * VW) * WG + ITEM) * VW)
-/* What all items of a group have, together; each gets the result. `s` has WG elements. */
-DEVICE float group_sum(float v, LOCAL float* s) {
-#if WG > 1
-  s[ITEM] = v;
-  BARRIER();
-  for (int k = WG / 2; k > 0; k >>= 1) {
-    if (ITEM < k) s[ITEM] += s[ITEM + k];
-    BARRIER();
+/* What all items of a group have, together; each gets the result. `s` has WG elements. There is a barrier in them wherever
+   there is more than one item: what one left in local memory before, all find after. */
+#define PLUS(a, b) ((a) + (b))
+#if WG == 1
+#define GROUP_REDUCE(name, OP) DEVICE float name(float v, LOCAL float* s) { return v; }
+#elif defined(WARP) && WG >= WARP
+/* Within warps by shuffles: a butterfly, so that all lanes have the same bits. Then the warps' results in order. */
+#define GROUP_REDUCE(name, OP)                                                                       \
+  DEVICE float name(float v, LOCAL float* s) {                                                       \
+    UNROLL                                                                                           \
+    for (int lane = WARP / 2; lane > 0; lane >>= 1) v = OP(v, __shfl_xor_sync(0xffffffffu, v, lane)); \
+    if (ITEM % WARP == 0) s[ITEM / WARP] = v;                                                        \
+    BARRIER();                                                                                       \
+    v = s[0];                                                                                        \
+    UNROLL                                                                                           \
+    for (int warp = 1; warp < WG / WARP; warp++) v = OP(v, s[warp]);                                 \
+    BARRIER();                                                                                       \
+    return v;                                                                                        \
   }
-  v = s[0];
-  BARRIER();
-#endif
-  return v;
-}
-DEVICE float group_highest(float v, LOCAL float* s) {
-#if WG > 1
-  s[ITEM] = v;
-  BARRIER();
-  for (int k = WG / 2; k > 0; k >>= 1) {
-    if (ITEM < k) s[ITEM] = MAX(s[ITEM], s[ITEM + k]);
-    BARRIER();
+#else
+#define GROUP_REDUCE(name, OP)                           \
+  DEVICE float name(float v, LOCAL float* s) {           \
+    s[ITEM] = v;                                         \
+    BARRIER();                                           \
+    for (int k = WG / 2; k > 0; k >>= 1) {               \
+      if (ITEM < k) s[ITEM] = OP(s[ITEM], s[ITEM + k]);  \
+      BARRIER();                                         \
+    }                                                    \
+    v = s[0];                                            \
+    BARRIER();                                           \
+    return v;                                            \
   }
-  v = s[0];
-  BARRIER();
 #endif
-  return v;
-}
+GROUP_REDUCE(group_sum, PLUS)
+GROUP_REDUCE(group_highest, MAX)
 #endif
 
 /* The keys that a query sees, [*from, *to), as org.quern.core.Mask says: none where *from >= *to. */
@@ -301,4 +338,12 @@ DEVICE void visible(int position, int keys, int causal, int window, int* from, i
 DEVICE void visible_in_row(int position, int keys, int causal, int window, int* from, int* to) {
   visible(position, keys, causal, window, from, to);
   if (*from >= *to) *from = *to = 0;
+}
+
+/* The queries that see a key, [*from, *to). */
+DEVICE void seeing(int key, int position, int queries, int causal, int window, int* from, int* to) {
+  const long first = causal ? (long)key - position : 0;
+  const long last = window == 0x7fffffff ? queries : (long)key - position + window;
+  *from = first < 0 ? 0 : first > queries ? queries : (int)first;
+  *to = last < 0 ? 0 : last > queries ? queries : (int)last;
 }

@@ -21,14 +21,6 @@ DEVICE vec dropout_of_column(ulong seed, ulong first, int keys, uint threshold, 
   return VFROM(t);
 }
 
-/* The queries that see a key, [*from, *to). */
-DEVICE void seeing(int key, int position, int queries, int causal, int window, int* from, int* to) {
-  const long first = causal ? (long)key - position : 0;
-  const long last = window == 0x7fffffff ? queries : (long)key - position + window;
-  *from = first < 0 ? 0 : first > queries ? queries : (int)first;
-  *to = last < 0 ? 0 : last > queries ? queries : (int)last;
-}
-
 KERNEL(attention_backward_keys, GROUP_SIZE)(
     OUT(X, dk), OUT(X, dv), IN(X, dy), IN(X, q), IN(X, k), IN(X, v), IN(F32, lse), IN(F32, delta), IN(I32, positions),
     const int slices, const int heads, const int queries, const int keys, const float scale, const int causal,
