@@ -15,6 +15,7 @@ import org.quern.core.Settings;
 import org.quern.kernels.Accelerator;
 import org.quern.kernels.Arguments;
 import org.quern.kernels.Arguments.Argument;
+import org.quern.kernels.CudaDeviceOps.Features;
 import org.quern.kernels.DeviceLimits;
 import org.quern.kernels.Grid;
 import org.quern.kernels.KernelVariant;
@@ -117,9 +118,12 @@ final class CudaAccelerator implements Accelerator {
     return stream.device().limits();
   }
 
-  /// {@return the device's compute capability, such as 86 for 8.6}
-  int computeCapability() {
-    return stream.device().capability();
+  /// {@return what tells the device from others}
+  ///
+  /// @param tf32 whether F32 operands may be rounded to TF32
+  Features features(boolean tf32) {
+    CudaDevice device = stream.device();
+    return new Features(device.capability(), device.dynamicSharedBytes(), tf32);
   }
 
   /// {@return what is held for this}

@@ -23,7 +23,7 @@ final class CudaOps extends CudaDeviceOps {
   /// @param accelerator the device
   /// @param tf32 whether F32 operands may be rounded to TF32
   CudaOps(DeviceContext context, CudaAccelerator accelerator, boolean tf32) {
-    super(context, accelerator.computeCapability(), tf32);
+    super(context, accelerator.features(tf32));
     this.accelerator = accelerator;
   }
 

@@ -26,14 +26,34 @@ public final class CudaAttention {
     return spec.variant(Tuning.gpu(), chosen);
   }
 
-  /// {@return how a kernel on tensor cores divides its work}
+  /// Shared memory from which on a device is roomy: 8.0, 9.0 and 10.0 have more, 8.6, 8.9 and 12.0
+  /// less.
+  static final int ROOMY = 160 << 10;
+
+  /// {@return how a kernel on tensor cores divides its work: as many rows and columns as the
+  /// registers of a thread hold without spilling, with two blocks or more on a multiprocessor}
   ///
   /// @param spec one of [CudaCatalogue]
   /// @param x the storage
   /// @param size D, 64 or 128
-  /// @param computeCapability of the device, such as 86
-  public static MmaTile tile(KernelSpec spec, DType x, int size, int computeCapability) {
-    return new MmaTile(64, 32, 2, 1);
+  /// @param dynamicLocalBytes shared memory that a block may have where it asks for it
+  public static MmaTile tile(KernelSpec spec, DType x, int size, int dynamicLocalBytes) {
+    boolean roomy = dynamicLocalBytes >= ROOMY;
+    boolean small = size * x.bytes() == 128; // bytes of a row: 16 bit and D 64
+    boolean largest = size * x.bytes() == 512; // F32 and D 128
+    return switch (spec.entry()) {
+      case "attention_forward_mma" -> {
+        if (small) {
+          yield new MmaTile(128, 64, 2, 1);
+        }
+        yield new MmaTile(largest ? 64 : 128, 32, roomy ? 2 : 1, 1);
+      }
+      case "attention_backward_mma_queries" ->
+          small ? new MmaTile(128, 32, 2, 1) : new MmaTile(64, roomy && !largest ? 32 : 16, 2, 1);
+      case "attention_backward_mma_keys" ->
+          small ? new MmaTile(64, 64, 2, 1) : new MmaTile(64, roomy && !largest ? 32 : 16, 2, 1);
+      default -> throw new IllegalArgumentException(spec.entry() + " has no tile");
+    };
   }
 
   /// {@return the launch of `attention_forward_mma`}

@@ -4,6 +4,7 @@ import static org.quern.core.DType.BF16;
 import static org.quern.core.DType.F16;
 import static org.quern.core.DType.F32;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.quern.core.DType;
@@ -11,7 +12,8 @@ import org.quern.core.DType;
 /// Every kernel that production launches on CUDA alone, beside those of the [Catalogue]. A test
 /// holds this list and the files of `cuda` to a bijection.
 public final class CudaCatalogue {
-  private static final Map<String, List<DType>> X = Map.of("X", List.of(F32, F16, BF16));
+  private static final List<DType> REAL = List.of(F32, F16, BF16);
+  private static final Map<String, List<DType>> X = Map.of("X", REAL);
 
   /// Lanes of a warp.
   static final int WARP = 32;
@@ -45,6 +47,14 @@ public final class CudaCatalogue {
   public static final KernelSpec MASKED_SOFTMAX_BACKWARD_WARP =
       fixed("masked_softmax_backward_warp", Map.of("ROW", CudaRows.SOFTMAX_ROWS));
 
+  /// A matrix by a vector.
+  public static final KernelSpec GEMV =
+      gemv(Map.of("A", REAL, "B", REAL, "C", REAL), Map.of("Q8", List.of(0)));
+
+  /// A quantized matrix by a vector.
+  public static final KernelSpec GEMV_Q8 =
+      gemv(Map.of("A", REAL, "C", REAL), Map.of("Q8", List.of(1)));
+
   private static final List<KernelSpec> ALL =
       List.of(
           ATTENTION_FORWARD_MMA,
@@ -53,12 +63,22 @@ public final class CudaCatalogue {
           ATTENTION_DECODE,
           ATTENTION_DECODE_COMBINE,
           MASKED_SOFTMAX_FORWARD_WARP,
-          MASKED_SOFTMAX_BACKWARD_WARP);
+          MASKED_SOFTMAX_BACKWARD_WARP,
+          GEMV,
+          GEMV_Q8);
 
   private CudaCatalogue() {}
 
   private static KernelSpec fixed(String entry, Map<String, List<Integer>> options) {
     return new KernelSpec("cuda", entry, new Geometry.Fixed(CudaAttention.GROUP), X, options);
+  }
+
+  private static KernelSpec gemv(
+      Map<String, List<DType>> storages, Map<String, List<Integer>> quantized) {
+    Map<String, List<Integer>> options = new HashMap<>(quantized);
+    options.put("TEAM", CudaRows.TEAMS);
+    return new KernelSpec(
+        "cuda", "gemv", new Geometry.Fixed(CudaAttention.GROUP), storages, options);
   }
 
   private static KernelSpec mma(String entry, Integer... stages) {

@@ -1,8 +1,10 @@
 package org.quern.kernels;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
+import org.quern.core.MatmulDims;
 import org.quern.core.Scope;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
@@ -22,18 +24,22 @@ public class CudaDeviceOps extends DeviceOps {
   private static final List<Integer> MMA_HEADS = List.of(64, 128);
   private static final int LARGEST_DECODED_HEAD = 256;
 
-  private final int computeCapability;
-  private final boolean tf32;
+  private final Features features;
+
+  /// What tells one CUDA device from another.
+  ///
+  /// @param computeCapability such as 86 for 8.6
+  /// @param dynamicLocalBytes shared memory that a block may have where it asks for it
+  /// @param tf32 whether F32 operands may be rounded to TF32 for tensor cores
+  public record Features(int computeCapability, int dynamicLocalBytes, boolean tf32) {}
 
   /// Works with an opened device.
   ///
   /// @param device from [DeviceBackend]
-  /// @param computeCapability of the device, such as 86 for 8.6
-  /// @param tf32 whether F32 operands may be rounded to TF32 for tensor cores
-  public CudaDeviceOps(DeviceContext device, int computeCapability, boolean tf32) {
+  /// @param features of it
+  public CudaDeviceOps(DeviceContext device, Features features) {
     super(device);
-    this.computeCapability = computeCapability;
-    this.tf32 = tf32;
+    this.features = features;
   }
 
   /// {@return whether every tensor begins at whole chunks, and has rows of whole chunks}
@@ -45,6 +51,24 @@ public class CudaDeviceOps extends DeviceOps {
       }
     }
     return true;
+  }
+
+  // --- products ---
+
+  @Override
+  DeviceMatmul.@Nullable Dispatch vectorProduct(
+      MatmulDims dims, DType c, Tensor a, Tensor b, boolean quantized) {
+    if (dims.m() != 1 || !(quantized || whole(b))) {
+      return null;
+    }
+    int team = CudaRows.team(dims.n(), b.bytes() / dims.n(), limits().units());
+    KernelVariant variant =
+        quantized
+            ? CudaRows.gemvQuantized(a.dtype(), c, team)
+            : CudaRows.gemv(a.dtype(), b.dtype(), c, team);
+    return offers(variant)
+        ? new DeviceMatmul.Dispatch(variant, CudaRows.gemvGrid(dims.n(), team))
+        : null;
   }
 
   // --- masked softmax ---
@@ -179,8 +203,8 @@ public class CudaDeviceOps extends DeviceOps {
 
   /// {@return whether tensor cores may multiply for this: they round F32 to TF32}
   private boolean multiplies(Tensor q, AttentionSpec spec) {
-    return computeCapability >= AMPERE
-        && (q.dtype() != DType.F32 || tf32)
+    return features.computeCapability() >= AMPERE
+        && (q.dtype() != DType.F32 || features.tf32())
         && MMA_HEADS.contains(width(q))
         && spec.scale() > 0
         && offers(variant(CudaCatalogue.ATTENTION_FORWARD_MMA, q));
@@ -191,7 +215,7 @@ public class CudaDeviceOps extends DeviceOps {
   }
 
   private MmaTile tile(KernelSpec kernel, Tensor q) {
-    return CudaAttention.tile(kernel, q.dtype(), width(q), computeCapability);
+    return CudaAttention.tile(kernel, q.dtype(), width(q), features.dynamicLocalBytes());
   }
 
   private void multiply(

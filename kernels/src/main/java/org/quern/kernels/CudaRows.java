@@ -34,6 +34,56 @@ public final class CudaRows {
     return warps(rows);
   }
 
+  /// Warps that may share a row of a matrix.
+  static final List<Integer> TEAMS = List.of(1, 4);
+
+  /// Warps for each multiprocessor that hide the latency of memory.
+  private static final int WARPS_PER_UNIT = 16;
+
+  /// Bytes that a lane reads at once.
+  private static final int CHUNK = 16;
+
+  /// {@return how many warps shall share a row: several where rows are few and long}
+  ///
+  /// @param rows N
+  /// @param rowBytes of the matrix
+  /// @param units multiprocessors of the device
+  public static int team(int rows, long rowBytes, int units) {
+    int most = TEAMS.getLast();
+    boolean few = rows < (long) units * WARPS_PER_UNIT;
+    boolean wide = rowBytes >= (long) most * CudaCatalogue.WARP * CHUNK;
+    return few && wide ? most : 1;
+  }
+
+  /// {@return the variant of `gemv` for weights that are not quantized}
+  ///
+  /// @param a the storage of the vector
+  /// @param b of the matrix
+  /// @param c of the result
+  /// @param team warps that share a row
+  public static KernelVariant gemv(DType a, DType b, DType c, int team) {
+    return CudaCatalogue.GEMV.variant(
+        Tuning.gpu(), Map.of("A", a, "B", b, "C", c, "Q8", 0, "TEAM", team));
+  }
+
+  /// {@return the variant of `gemv` for weights of [QuantizedWeight]}
+  ///
+  /// @param a the storage of the vector
+  /// @param c of the result
+  /// @param team warps that share a row
+  public static KernelVariant gemvQuantized(DType a, DType c, int team) {
+    return CudaCatalogue.GEMV_Q8.variant(
+        Tuning.gpu(), Map.of("A", a, "C", c, "Q8", 1, "TEAM", team));
+  }
+
+  /// {@return the launch of `gemv`}
+  ///
+  /// @param rows N
+  /// @param team of the variant
+  public static Grid gemvGrid(int rows, int team) {
+    return warps((long) rows * team);
+  }
+
   /// {@return as many groups as have that many warps}
   static Grid warps(long count) {
     int each = GROUP / CudaCatalogue.WARP;

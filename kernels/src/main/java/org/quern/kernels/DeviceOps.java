@@ -49,6 +49,19 @@ public class DeviceOps implements Ops {
     this.rows = new DeviceRows(this);
   }
 
+  /// {@return the kernel for a product of few rows with the rows of a matrix, where there is a
+  /// better one than `matmul_rows`, with its arguments; else null}
+  ///
+  /// @param dims of the product
+  /// @param c storage of the result
+  /// @param a (M, K)
+  /// @param b (N, K), or the values of a quantized weight
+  /// @param quantized whether it is one
+  DeviceMatmul.@Nullable Dispatch vectorProduct(
+      MatmulDims dims, DType c, Tensor a, Tensor b, boolean quantized) {
+    return null;
+  }
+
   final DeviceAttention attention() {
     return attention;
   }
