@@ -76,8 +76,7 @@ class CudaProviderTest {
   void refusesADeviceThatIsNotThere() {
     for (int index : new int[] {-1, 1}) {
       var e =
-          assertThrows(
-              IllegalArgumentException.class, () -> provider.open(index, Settings.load()));
+          assertThrows(IllegalArgumentException.class, () -> provider.open(index, Settings.load()));
       assertEquals("backend 'cuda' has no device %d; it has 1".formatted(index), e.getMessage());
     }
     var e =

@@ -47,9 +47,7 @@ class GemvTest {
   record Case(
       DType a, DType b, DType c, int n, int k, int team, int add, int bias, int keep, int after) {
     KernelVariant variant() {
-      return b == QUANTIZED
-          ? CudaRows.gemvQuantized(a, c, team)
-          : CudaRows.gemv(a, b, c, team);
+      return b == QUANTIZED ? CudaRows.gemvQuantized(a, c, team) : CudaRows.gemv(a, b, c, team);
     }
   }
 
