@@ -9,6 +9,7 @@ kernels=$(cd "${2:-$here/../../../../kernels/src/main/resources/org/quern/kernel
 compiler=${QUERN_EMULATOR_CXX:-g++}
 options=(-std=c++17 -O2 -march=x86-64-v3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra
   "-DKERNEL_FOLDER=\"$kernels\"")
+rm -rf "$target/objects"
 mkdir -p "$target/objects" "$target/kernels"
 cp -r "$here/device" "$target/"
 
@@ -30,3 +31,4 @@ link_versioned() {
 link_versioned libcublas.so.12 libcublas.cpp.o gemm.cpp.o
 link_versioned libnvrtc.so.12 libnvrtc.cpp.o
 "$compiler" emucc.cpp.o -o "$target/emucc" -L"$target" -l:libcuda.so.1 '-Wl,-rpath,$ORIGIN' -lpthread
+rm -rf "$target/objects"
