@@ -178,7 +178,9 @@ Built compile(const std::string& text, Instrumentation instrumentation) {
   std::vector<std::string> command = compiler_command();
   const bool check = instrumentation == Instrumentation::CHECK;
   for (const char* option : {"-fPIC", "-shared", "-pipe", "-march=x86-64-v3", "-ffp-contract=fast", "-fno-math-errno",
-                             "-fno-threadsafe-statics", "-fno-exceptions", "-fno-rtti"})
+                             "-fno-threadsafe-statics", "-fno-exceptions", "-fno-rtti",
+                             // Else statics of templates are shared by all kernels of a process that have one name.
+                             "-fno-gnu-unique"})
     command.push_back(option);
   // The hooks of the thread sanitizer call our own checker; its run-time library is not linked.
   if (check)

@@ -122,8 +122,7 @@ final class CudaAccelerator implements Accelerator {
   ///
   /// @param tf32 whether F32 operands may be rounded to TF32
   Features features(boolean tf32) {
-    CudaDevice device = stream.device();
-    return new Features(device.capability(), device.dynamicSharedBytes(), tf32);
+    return new Features(stream.device().capability(), tf32);
   }
 
   /// {@return what is held for this}

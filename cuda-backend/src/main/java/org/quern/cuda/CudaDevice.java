@@ -9,17 +9,10 @@ import org.quern.kernels.DeviceLimits;
 /// @param info what users see
 /// @param limits what kernels must fit
 /// @param capability its compute capability, such as 86 for 8.6
-/// @param dynamicSharedBytes shared memory that a block may have where it asks for it
 /// @param memory how its memory is given out
 /// @param driver the driver's version, such as 12060
 record CudaDevice(
-    int ordinal,
-    DeviceInfo info,
-    DeviceLimits limits,
-    int capability,
-    int dynamicSharedBytes,
-    Memory memory,
-    int driver) {
+    int ordinal, DeviceInfo info, DeviceLimits limits, int capability, Memory memory, int driver) {
   /// How a driver gives memory out.
   enum Memory {
     /// In the order of a stream: freeing waits for nothing.

@@ -92,10 +92,7 @@ record Devices(List<CudaDevice> usable, List<String> refused) {
     DeviceInfo info =
         new DeviceInfo(
             "cuda", index, text(name), memory[0], details(device, limits, capability, kind));
-    int dynamic =
-        attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-    return new CudaDevice(
-        ordinal, info, limits, capability, dynamic, kind, Libraries.driverVersion());
+    return new CudaDevice(ordinal, info, limits, capability, kind, Libraries.driverVersion());
   }
 
   private static int attribute(CUdevice device, int which) {

@@ -58,7 +58,19 @@ class AttentionBackwardMmaTest {
     Sums.check(added[1], "dv", expected.dv, c.problem(), 1);
   }
 
-  static DeviceArray queries(CudaLaunch launch, MmaCase c, AttentionReference expected, int add) {
+  /// {@return dq, dk and dv, which are within their bounds}
+  static List<double[]> backward(CudaLaunch launch, MmaCase c) {
+    AttentionReference expected = new AttentionReference(c.problem());
+    DeviceArray dq = queries(launch, c, expected, 0);
+    DeviceArray[] rest = keys(launch, c, expected, 0, 1);
+    Sums.check(dq, "dq", expected.dq, c.problem(), 0);
+    Sums.check(rest[0], "dk", expected.dk, c.problem(), 0);
+    Sums.check(rest[1], "dv", expected.dv, c.problem(), 1);
+    return List.of(dq.get(), rest[0].get(), rest[1].get());
+  }
+
+  private static DeviceArray queries(
+      CudaLaunch launch, MmaCase c, AttentionReference expected, int add) {
     AttentionProblem p = c.problem();
     DType x = p.dtype();
     DeviceArray dq = Sums.before(launch, x, expected.dq, add);
@@ -69,7 +81,7 @@ class AttentionBackwardMmaTest {
     return dq;
   }
 
-  static DeviceArray[] keys(
+  private static DeviceArray[] keys(
       CudaLaunch launch, MmaCase c, AttentionReference expected, int addToDk, int addToDv) {
     AttentionProblem p = c.problem();
     DType x = p.dtype();

@@ -1,6 +1,5 @@
 package org.quern.cuda;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
@@ -58,7 +57,7 @@ class AttentionDecodeTest {
     return out.stream();
   }
 
-  private static AttentionProblem problem(
+  static AttentionProblem problem(
       DType x, int queries, int keys, int size, AttentionSpec spec, int... positions) {
     return new AttentionProblem(
         x, AttentionProblem.Arithmetic.FLOAT, 2, queries, keys, size, spec, positions);
@@ -67,15 +66,11 @@ class AttentionDecodeTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("cases")
   void agreesWithFloat64(Shared shared) {
-    AttentionProblem p = shared.problem();
-    AttentionReference expected = new AttentionReference(p);
-    DeviceArray[] found = decode(launch, shared);
-    Bounds.check("lse", expected.lse, found[1].get());
-    Bounds.check("y", expected.y, found[0].get());
+    decode(launch, shared);
   }
 
-  /// {@return y and lse}
-  static DeviceArray[] decode(CudaLaunch launch, Shared shared) {
+  /// {@return y and lse, which are within their bounds}
+  static List<double[]> decode(CudaLaunch launch, Shared shared) {
     AttentionProblem p = shared.problem();
     DType x = p.dtype();
     int rows = p.slices() * p.queries();
@@ -108,14 +103,10 @@ class AttentionDecodeTest {
         splits);
     parts.get();
     marks.get();
-    return new DeviceArray[] {y, lse};
-  }
-
-  @Test
-  void givesTheSameBitsTwice() {
-    AttentionSpec spec = new AttentionSpec(Mask.CAUSAL, 0.125f, 0.1f, SEED);
-    Shared shared = new Shared(problem(DType.BF16, 4, 260, 64, spec, 250, 100), 6);
-    assertArrayEquals(decode(launch, shared)[0].get(), decode(launch, shared)[0].get());
+    AttentionReference expected = new AttentionReference(p);
+    Bounds.check("lse", expected.lse, lse.get());
+    Bounds.check("y", expected.y, y.get());
+    return List.of(y.get(), lse.get());
   }
 
   @Test

@@ -39,13 +39,14 @@ class AttentionForwardMmaTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("cases")
   void agreesWithFloat64(MmaCase c) {
-    AttentionProblem problem = c.problem();
-    AttentionReference expected = new AttentionReference(problem);
-    forward(launch, problem, c.tile(), expected);
+    forward(launch, c);
   }
 
-  static void forward(
-      CudaLaunch launch, AttentionProblem p, MmaTile tile, AttentionReference expected) {
+  /// {@return lse and y, which are within their bounds}
+  static List<double[]> forward(CudaLaunch launch, MmaCase c) {
+    AttentionProblem p = c.problem();
+    AttentionReference expected = new AttentionReference(p);
+    MmaTile tile = c.tile();
     DType x = p.dtype();
     int rows = p.slices() * p.queries();
     DeviceArray y = DeviceArray.results(launch, x, rows * p.size());
@@ -63,5 +64,6 @@ class AttentionForwardMmaTest {
             DeviceArray.of(launch, p.positions())));
     Bounds.check("lse", expected.lse, lse.get());
     Bounds.check("y", expected.y, y.get());
+    return List.of(lse.get(), y.get());
   }
 }

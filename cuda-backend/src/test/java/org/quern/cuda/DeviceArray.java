@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.Arrays;
 import org.quern.core.DType;
+import org.quern.core.Shape;
+import org.quern.core.Tensor;
 
 /// Numbers on the device, in the midst of others: a kernel that reads beside them gets NaN, and one
 /// that writes there is found out.
@@ -15,7 +17,7 @@ final class DeviceArray {
   private final DType dtype;
   private final int size;
   private final int before;
-  private final long address;
+  private final Tensor tensor;
   private final byte[] initial;
 
   private DeviceArray(CudaLaunch launch, DType dtype, double[] values, int before) {
@@ -27,7 +29,7 @@ final class DeviceArray {
     Arrays.fill(all, Double.NaN);
     System.arraycopy(values, 0, all, before, size);
     initial = Storage.encode(dtype, all);
-    address = launch.upload(initial);
+    tensor = new Tensor(launch.upload(initial), dtype, Shape.of(size), before);
   }
 
   /// {@return an array with these numbers, rounded to its storage}
@@ -52,19 +54,20 @@ final class DeviceArray {
     return of(launch, dtype, values);
   }
 
-  /// {@return where the allocation begins}
-  long address() {
-    return address;
+  /// {@return what a kernel gets}
+  Tensor tensor() {
+    return tensor;
   }
 
-  /// {@return the elements before the first}
-  long offset() {
-    return before;
+  /// {@return the same memory for a kernel that counts offsets in bytes}
+  Tensor tensorOfBytes() {
+    long bytes = (long) before * Storage.bytes(dtype);
+    return new Tensor(tensor.buffer(), dtype, tensor.shape(), bytes);
   }
 
   /// {@return the numbers, after a look at what is beside them}
   double[] get() {
-    byte[] now = launch.download(address, initial.length);
+    byte[] now = launch.download(tensor.buffer());
     int bytes = Storage.bytes(dtype);
     assertSame(initial, now, 0, before * bytes, "before");
     assertSame(initial, now, (before + size) * bytes, initial.length, "behind");

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.core.DType;
+import org.quern.core.Tensor;
 import org.quern.kernels.CudaRows;
 import org.quern.kernels.KernelVariant;
 
@@ -22,6 +23,8 @@ class GemvTest {
   private static final double F32 = 0x1p-24;
 
   private static final int BLOCK = 32;
+
+  private static final float ALPHA = 0.75f;
 
   /// Four int8 an element, as the library holds them.
   private static final DType QUANTIZED = DType.I32;
@@ -75,51 +78,83 @@ class GemvTest {
   @ParameterizedTest
   @MethodSource("cases")
   void agreesWithFloat64(Case g) {
-    Random random = new Random(g.toString().hashCode());
-    double[] a = numbers(random, g.a(), g.k());
-    double[] earlier = numbers(random, g.c(), g.n());
-    double[] bias = numbers(random, DType.F32, g.n());
-    int blocks = (g.k() + BLOCK - 1) / BLOCK;
-    int width = g.b() == QUANTIZED ? blocks * BLOCK : g.k();
-    double[] scales = new double[g.n() * blocks];
-    Arrays.setAll(scales, i -> (float) Math.exp(random.nextGaussian() - 4));
-    double[] b = g.b() == QUANTIZED ? bytes(random, g) : numbers(random, g.b(), g.n() * g.k());
+    multiply(launch, g);
+  }
 
-    DeviceArray c = DeviceArray.of(launch, g.c(), earlier);
+  /// {@return what comes of a case, which is within its bounds}
+  static List<double[]> multiply(CudaLaunch launch, Case g) {
+    Inputs in = new Inputs(g);
+    DeviceArray c = DeviceArray.of(launch, g.c(), in.earlier);
     DeviceArray h = g.keep() == 1 ? DeviceArray.results(launch, g.c(), g.n()) : c;
-    float alpha = 0.75f;
     launch.launch(
         g.variant(),
         CudaRows.gemvGrid(g.n(), g.team()),
-        Stream.of(
-                Stream.of(c, h, DeviceArray.shifted(launch, g.a(), 1, a)),
-                weights(g, b),
-                Stream.of(
-                    DeviceArray.of(launch, DType.F32, scales),
-                    DeviceArray.of(launch, DType.F32, bias)),
-                Stream.of(1, g.n(), g.k(), blocks),
-                Stream.of(alpha, g.add(), g.bias(), g.after(), g.keep()))
-            .flatMap(s -> s)
-            .toArray());
-
-    AttentionReference.Tensor before = new AttentionReference.Tensor(g.n());
-    for (int row = 0; row < g.n(); row++) {
-      double sum = 0;
-      double magnitude = 0;
-      for (int d = 0; d < g.k(); d++) {
-        double w = b[row * width + d] * (g.b() == QUANTIZED ? scales[row * blocks + d / BLOCK] : 1);
-        sum += a[d] * w;
-        magnitude += Math.abs(a[d] * w);
-      }
-      double v = alpha * sum + g.add() * earlier[row] + g.bias() * bias[row];
-      before.value()[row] = v;
-      before.bound()[row] =
-          F32 * ((g.k() + 4) * alpha * magnitude + Math.abs(earlier[row]) + 2 * Math.abs(v));
-    }
+        c,
+        h,
+        DeviceArray.shifted(launch, g.a(), 1, in.a),
+        weights(launch, g, in.b),
+        DeviceArray.of(launch, DType.F32, in.scales),
+        DeviceArray.of(launch, DType.F32, in.bias),
+        1,
+        g.n(),
+        g.k(),
+        in.blocks,
+        ALPHA,
+        g.add(),
+        g.bias(),
+        g.after(),
+        g.keep());
+    AttentionReference.Tensor before = in.product();
     if (g.keep() == 1) {
       Bounds.check("h", stored(g.c(), before), h.get());
     }
     Bounds.check("c", stored(g.c(), activated(g.after(), before)), c.get());
+    return List.of(c.get(), h.get());
+  }
+
+  /// Random numbers for a case.
+  private static final class Inputs {
+    private final Case g;
+    private final double[] a;
+    private final double[] earlier;
+    private final double[] bias;
+    private final int blocks;
+    private final int width;
+    private final double[] scales;
+    private final double[] b;
+
+    Inputs(Case g) {
+      this.g = g;
+      Random random = new Random(g.toString().hashCode());
+      a = numbers(random, g.a(), g.k());
+      earlier = numbers(random, g.c(), g.n());
+      bias = numbers(random, DType.F32, g.n());
+      blocks = (g.k() + BLOCK - 1) / BLOCK;
+      width = g.b() == QUANTIZED ? blocks * BLOCK : g.k();
+      scales = new double[g.n() * blocks];
+      Arrays.setAll(scales, i -> (float) Math.exp(random.nextGaussian() - 4));
+      b = g.b() == QUANTIZED ? bytes(random, g) : numbers(random, g.b(), g.n() * g.k());
+    }
+
+    /// {@return what goes into the activation}
+    AttentionReference.Tensor product() {
+      AttentionReference.Tensor out = new AttentionReference.Tensor(g.n());
+      for (int row = 0; row < g.n(); row++) {
+        double sum = 0;
+        double magnitude = 0;
+        for (int d = 0; d < g.k(); d++) {
+          double scale = g.b() == QUANTIZED ? scales[row * blocks + d / BLOCK] : 1;
+          double product = a[d] * b[row * width + d] * scale;
+          sum += product;
+          magnitude += Math.abs(product);
+        }
+        double v = ALPHA * sum + g.add() * earlier[row] + g.bias() * bias[row];
+        out.value()[row] = v;
+        out.bound()[row] =
+            F32 * ((g.k() + 4) * ALPHA * magnitude + Math.abs(earlier[row]) + 2 * Math.abs(v));
+      }
+      return out;
+    }
   }
 
   private static double[] numbers(Random random, DType dtype, int size) {
@@ -136,17 +171,16 @@ class GemvTest {
     return out;
   }
 
-  /// The matrix: a pointer and an offset. Bytes are stored four to an integer.
-  private Stream<Object> weights(Case g, double[] b) {
+  /// The matrix. Bytes are stored four to an integer.
+  private static Tensor weights(CudaLaunch launch, Case g, double[] b) {
     if (g.b() != QUANTIZED) {
-      return Stream.of(DeviceArray.of(launch, g.b(), b));
+      return DeviceArray.of(launch, g.b(), b).tensor();
     }
     int[] words = new int[b.length / Integer.BYTES];
     for (int i = 0; i < b.length; i++) {
       words[i / Integer.BYTES] |= ((int) b[i] & 0xff) << 8 * (i % Integer.BYTES);
     }
-    DeviceArray array = DeviceArray.of(launch, words);
-    return Stream.of(array.address(), array.offset() * Integer.BYTES);
+    return DeviceArray.of(launch, words).tensorOfBytes();
   }
 
   private static AttentionReference.Tensor stored(DType c, AttentionReference.Tensor t) {

@@ -172,7 +172,9 @@ class MissingCudaTest {
     // Not even the superuser makes a folder there.
     String found = probe(emulated(), "-Dquern.cache=" + file, "-Djava.io.tmpdir=/proc");
     assertMissing(
-        "JCuda's native part cannot be unpacked: " + file + " cannot be used",
+        "JCuda's native part cannot be unpacked in "
+            + file
+            + " (FileAlreadyExistsException), nor in /proc",
         "give -Dquern.cache a folder of your own",
         found);
   }

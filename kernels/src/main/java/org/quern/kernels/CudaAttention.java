@@ -1,9 +1,12 @@
 package org.quern.kernels;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.quern.core.DType;
+import org.quern.core.Tensor;
 
 /// The attention kernels that only CUDA has: which variant, and how it is launched. The arguments
 /// are those of the portable kernels that they stand in for.
@@ -12,6 +15,97 @@ public final class CudaAttention {
   static final int GROUP = 128;
 
   private CudaAttention() {}
+
+  /// Head sizes that the kernels on tensor cores are made for.
+  public static final List<Integer> MMA_SIZES = List.of(64, 128);
+
+  /// The first compute capability whose tensor cores take bf16 and TF32, and that copies to shared
+  /// memory beside the arithmetic.
+  public static final int MMA_CAPABILITY = 80;
+
+  /// Devices whose multiprocessors have 164 KiB of shared memory or more, which are those for data
+  /// centres; others have 100 (CUDA programming guide, "Compute Capabilities").
+  private static final Set<Integer> ROOMY = Set.of(80, 87, 90, 100, 103, 110);
+
+  /// {@return whether the kernels on tensor cores take this}: the device has them, the head has one
+  /// of the sizes, the scale is positive, and tensors begin at whole 16 bytes
+  ///
+  /// @param capability of the device, such as 86 for 8.6
+  /// @param size D
+  /// @param scale of the scores
+  /// @param tensors y, q, k, v, or the gradients' too
+  public static boolean takes(int capability, int size, float scale, Tensor... tensors) {
+    return capability >= MMA_CAPABILITY
+        && MMA_SIZES.contains(size)
+        && scale > 0
+        && aligned(tensors);
+  }
+
+  /// {@return whether `attention_decode` takes this}: few queries, a head that is not too large and
+  /// whose rows are whole 16 bytes, and tensors that begin at such
+  ///
+  /// @param queries S
+  /// @param q (B, H, S, D)
+  /// @param tensors k, v
+  public static boolean decodes(int queries, Tensor q, Tensor... tensors) {
+    int size = q.shape().intDim(q.shape().rank() - 1);
+    return queries <= DECODED_AT_ONCE.getLast()
+        && size <= LARGEST_DECODED_HEAD
+        && size * q.dtype().bytes() % CudaRows.CHUNK == 0
+        && aligned(q)
+        && aligned(tensors);
+  }
+
+  private static boolean aligned(Tensor... tensors) {
+    return Arrays.stream(tensors).allMatch(CudaRows::aligned);
+  }
+
+  /// {@return the tile of `attention_forward_mma`}: 128 queries, so that each key and value is read
+  /// from shared memory half as often, where there are blocks enough for all multiprocessors; else
+  /// 64
+  ///
+  /// @param x the storage
+  /// @param size D
+  /// @param slices B H
+  /// @param queries S
+  /// @param capability of the device, such as 86 for 8.6
+  /// @param units its multiprocessors
+  public static MmaTile forwardTile(
+      DType x, int size, long slices, int queries, int capability, int units) {
+    long tallBlocks = slices * ((queries + 127) / 128);
+    boolean tall = x != DType.F32 && tallBlocks >= 2L * units;
+    return forwardTile(x, size, tall, ROOMY.contains(capability));
+  }
+
+  static MmaTile forwardTile(DType x, int size, boolean tall, boolean roomy) {
+    int stages = roomy ? 2 : 1;
+    if (tall) {
+      return new MmaTile(128, size == 64 ? 64 : 32, stages, 2);
+    }
+    boolean wide = x == DType.F32 && size == 128;
+    int resident = size == 64 && !(roomy && x == DType.F32) ? 3 : 2;
+    return new MmaTile(64, wide ? 32 : 64, stages, resident);
+  }
+
+  /// {@return the tile of both kernels for gradients}
+  ///
+  /// @param x the storage
+  /// @param size D
+  /// @param capability of the device, such as 86 for 8.6
+  public static MmaTile backwardTile(DType x, int size, int capability) {
+    return backwardTile(x, size, ROOMY.contains(capability));
+  }
+
+  /// As many columns as let a multiprocessor have two blocks; one, for heads of 128 in F32.
+  static MmaTile backwardTile(DType x, int size, boolean roomy) {
+    int columns =
+        switch (size * x.bytes()) {
+          case 128 -> 64;
+          case 256 -> roomy ? 32 : 16;
+          default -> 16;
+        };
+    return new MmaTile(64, columns, 2, size * x.bytes() == 512 ? 1 : 2);
+  }
 
   /// {@return a variant of a kernel on tensor cores}
   ///
@@ -24,36 +118,6 @@ public final class CudaAttention {
     chosen.put("X", x);
     chosen.put("D", size);
     return spec.variant(Tuning.gpu(), chosen);
-  }
-
-  /// Shared memory from which on a device is roomy: 8.0, 9.0 and 10.0 have more, 8.6, 8.9 and 12.0
-  /// less.
-  static final int ROOMY = 160 << 10;
-
-  /// {@return how a kernel on tensor cores divides its work: as many rows and columns as the
-  /// registers of a thread hold without spilling, with two blocks or more on a multiprocessor}
-  ///
-  /// @param spec one of [CudaCatalogue]
-  /// @param x the storage
-  /// @param size D, 64 or 128
-  /// @param dynamicLocalBytes shared memory that a block may have where it asks for it
-  public static MmaTile tile(KernelSpec spec, DType x, int size, int dynamicLocalBytes) {
-    boolean roomy = dynamicLocalBytes >= ROOMY;
-    boolean small = size * x.bytes() == 128; // bytes of a row: 16 bit and D 64
-    boolean largest = size * x.bytes() == 512; // F32 and D 128
-    return switch (spec.entry()) {
-      case "attention_forward_mma" -> {
-        if (small) {
-          yield new MmaTile(128, 64, 2, 1);
-        }
-        yield new MmaTile(largest ? 64 : 128, 32, roomy ? 2 : 1, 1);
-      }
-      case "attention_backward_mma_queries" ->
-          small ? new MmaTile(128, 32, 2, 1) : new MmaTile(64, roomy && !largest ? 32 : 16, 2, 1);
-      case "attention_backward_mma_keys" ->
-          small ? new MmaTile(64, 64, 2, 1) : new MmaTile(64, roomy && !largest ? 32 : 16, 2, 1);
-      default -> throw new IllegalArgumentException(spec.entry() + " has no tile");
-    };
   }
 
   /// {@return the launch of `attention_forward_mma`}
@@ -95,6 +159,9 @@ public final class CudaAttention {
   private static int backwardBytes(DType x, int size, MmaTile tile) {
     return 2 * (tile.rows() + tile.stages() * tile.columns()) * size * x.bytes();
   }
+
+  /// The largest head that `attention_decode` takes.
+  public static final int LARGEST_DECODED_HEAD = 256;
 
   /// Queries that a variant of `attention_decode` holds: as many as needed, rounded up to one of
   /// these.

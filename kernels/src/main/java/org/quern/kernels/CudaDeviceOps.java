@@ -1,6 +1,5 @@
 package org.quern.kernels;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
@@ -12,26 +11,16 @@ import org.quern.core.Tensor;
 /// The operations of a CUDA device: those of [DeviceOps], and where tensors are as the kernels of
 /// the [CudaCatalogue] want them, these.
 ///
-/// They want whole 16 bytes: of every tensor's beginning and of its rows. Tensors of a model have
-/// that; others go the portable way.
+/// They want tensors that begin at whole 16 bytes, as those of a model do; others go the portable
+/// way.
 public class CudaDeviceOps extends DeviceOps {
-  /// What the kernels load and store at once.
-  private static final int CHUNK = 16;
-
-  /// The first architecture with asynchronous copies and BF16 tensor cores.
-  private static final int AMPERE = 80;
-
-  private static final List<Integer> MMA_HEADS = List.of(64, 128);
-  private static final int LARGEST_DECODED_HEAD = 256;
-
   private final Features features;
 
   /// What tells one CUDA device from another.
   ///
   /// @param computeCapability such as 86 for 8.6
-  /// @param dynamicLocalBytes shared memory that a block may have where it asks for it
   /// @param tf32 whether F32 operands may be rounded to TF32 for tensor cores
-  public record Features(int computeCapability, int dynamicLocalBytes, boolean tf32) {}
+  public record Features(int computeCapability, boolean tf32) {}
 
   /// Works with an opened device.
   ///
@@ -42,26 +31,16 @@ public class CudaDeviceOps extends DeviceOps {
     this.features = features;
   }
 
-  /// {@return whether every tensor begins at whole chunks, and has rows of whole chunks}
-  private static boolean whole(Tensor... tensors) {
-    for (Tensor t : tensors) {
-      boolean begins = t.dtype().bytes(t.offset()) % CHUNK == 0;
-      if (!begins || t.dtype().bytes(t.shape().last()) % CHUNK != 0) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   // --- products ---
 
   @Override
   DeviceMatmul.@Nullable Dispatch vectorProduct(
       MatmulDims dims, DType c, Tensor a, Tensor b, boolean quantized) {
-    if (dims.m() != 1 || !(quantized || whole(b))) {
+    long rowBytes = b.bytes() / dims.n();
+    if (!CudaRows.multiplies(dims.m(), b, rowBytes)) {
       return null;
     }
-    int team = CudaRows.team(dims.n(), b.bytes() / dims.n(), limits().units());
+    int team = CudaRows.team(dims.n(), rowBytes, limits().units());
     KernelVariant variant =
         quantized
             ? CudaRows.gemvQuantized(a.dtype(), c, team)
@@ -133,19 +112,14 @@ public class CudaDeviceOps extends DeviceOps {
       AttentionSpec spec,
       Tensor positions,
       Scope scratch) {
-    int queries = q.shape().intDim(2);
-    boolean whole = oneStorage(y, q, k, v) && whole(y, q, k, v);
-    if (whole && decodes(q)) {
+    boolean one = oneStorage(y, q, k, v);
+    if (one && decodes(q, k, v)) {
       decode(y, lse, q, k, v, spec, positions, scratch);
-    } else if (whole && queries > most(CudaAttention.DECODED_AT_ONCE) && multiplies(q, spec)) {
+    } else if (one && multiplies(spec, q, k, v, y) && offers(forward(q))) {
       multiply(y, lse, q, k, v, spec, positions);
     } else {
       super.attention(y, lse, q, k, v, spec, positions, scratch);
     }
-  }
-
-  private static int most(List<Integer> ascending) {
-    return ascending.getLast();
   }
 
   private static boolean oneStorage(Tensor first, Tensor... others) {
@@ -157,11 +131,10 @@ public class CudaDeviceOps extends DeviceOps {
     return first.dtype().real();
   }
 
-  private boolean decodes(Tensor q) {
+  private boolean decodes(Tensor q, Tensor k, Tensor v) {
     int queries = q.shape().intDim(2);
     int size = width(q);
-    return queries <= most(CudaAttention.DECODED_AT_ONCE)
-        && size <= LARGEST_DECODED_HEAD
+    return CudaAttention.decodes(queries, q, k, v)
         && offers(CudaAttention.decode(q.dtype(), size, queries))
         && offers(CudaAttention.combine(q.dtype(), size));
   }
@@ -179,7 +152,7 @@ public class CudaDeviceOps extends DeviceOps {
     DeviceAttention.check("attention", lse, positions);
     int size = width(q);
     int queries = q.shape().intDim(2);
-    long slices = q.shape().dim(0) * q.shape().dim(1);
+    long slices = slices(q);
     int splits = CudaAttention.splits(slices, k.shape().intDim(2), limits().units());
     Tensor parts = scratch.floats(slices, queries, splits, size);
     Tensor marks = scratch.floats(slices, queries, splits, 2);
@@ -202,34 +175,49 @@ public class CudaDeviceOps extends DeviceOps {
   }
 
   /// {@return whether tensor cores may multiply for this: they round F32 to TF32}
-  private boolean multiplies(Tensor q, AttentionSpec spec) {
-    return features.computeCapability() >= AMPERE
-        && (q.dtype() != DType.F32 || features.tf32())
-        && MMA_HEADS.contains(width(q))
-        && spec.scale() > 0
-        && offers(variant(CudaCatalogue.ATTENTION_FORWARD_MMA, q));
+  private boolean multiplies(AttentionSpec spec, Tensor q, Tensor... others) {
+    return (q.dtype() != DType.F32 || features.tf32())
+        && CudaAttention.takes(features.computeCapability(), width(q), spec.scale(), q)
+        && CudaAttention.takes(features.computeCapability(), width(q), spec.scale(), others);
   }
 
-  private KernelVariant variant(KernelSpec kernel, Tensor q) {
-    return CudaAttention.variant(kernel, q.dtype(), width(q), tile(kernel, q));
+  private static long slices(Tensor q) {
+    return q.shape().dim(0) * q.shape().dim(1);
   }
 
-  private MmaTile tile(KernelSpec kernel, Tensor q) {
-    return CudaAttention.tile(kernel, q.dtype(), width(q), features.dynamicLocalBytes());
+  private MmaTile forwardTile(Tensor q) {
+    return CudaAttention.forwardTile(
+        q.dtype(),
+        width(q),
+        slices(q),
+        q.shape().intDim(2),
+        features.computeCapability(),
+        limits().units());
+  }
+
+  private KernelVariant forward(Tensor q) {
+    return CudaAttention.variant(
+        CudaCatalogue.ATTENTION_FORWARD_MMA, q.dtype(), width(q), forwardTile(q));
+  }
+
+  private MmaTile backwardTile(Tensor q) {
+    return CudaAttention.backwardTile(q.dtype(), width(q), features.computeCapability());
+  }
+
+  private KernelVariant backward(KernelSpec kernel, Tensor q) {
+    return CudaAttention.variant(kernel, q.dtype(), width(q), backwardTile(q));
   }
 
   private void multiply(
       Tensor y, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionSpec spec, Tensor positions) {
     DeviceAttention.check("attention", lse, positions);
-    KernelSpec kernel = CudaCatalogue.ATTENTION_FORWARD_MMA;
-    long slices = q.shape().dim(0) * q.shape().dim(1);
     Arguments arguments = new Arguments().add(y).add(lse).add(q).add(k).add(v).add(positions);
     DeviceAttention.addShape(arguments, q, k);
     DeviceAttention.addSpec(arguments, spec);
     launch(
-        variant(kernel, q),
+        forward(q),
         CudaAttention.forwardGrid(
-            q.dtype(), width(q), tile(kernel, q), slices, q.shape().intDim(2)),
+            q.dtype(), width(q), forwardTile(q), slices(q), q.shape().intDim(2)),
         arguments,
         Cost.of(DeviceAttention.flops(q, k, spec, 4), y, q, k, v));
   }
@@ -252,11 +240,9 @@ public class CudaDeviceOps extends DeviceOps {
     KernelSpec queries = CudaCatalogue.ATTENTION_BACKWARD_MMA_QUERIES;
     KernelSpec keys = CudaCatalogue.ATTENTION_BACKWARD_MMA_KEYS;
     if (oneStorage(q, all)
-        && whole(all)
-        && whole(q)
-        && multiplies(q, spec)
-        && offers(variant(queries, q))
-        && offers(variant(keys, q))) {
+        && multiplies(spec, q, all)
+        && offers(backward(queries, q))
+        && offers(backward(keys, q))) {
       DeviceAttention.check("attentionBackward", lse, positions);
       Tensor delta = attention().dots(dy, y, lse, scratch);
       Saved saved = new Saved(dy, lse, delta, q, k, v, spec, positions);
@@ -278,10 +264,6 @@ public class CudaDeviceOps extends DeviceOps {
       Tensor v,
       AttentionSpec spec,
       Tensor positions) {
-    long slices() {
-      return q.shape().dim(0) * q.shape().dim(1);
-    }
-
     Arguments addTo(Arguments arguments) {
       arguments.add(dy).add(q).add(k).add(v).add(lse).add(delta).add(positions);
       DeviceAttention.addShape(arguments, q, k);
@@ -298,9 +280,9 @@ public class CudaDeviceOps extends DeviceOps {
   private void queries(KernelSpec kernel, Sink dq, Saved s) {
     Tensor q = s.q();
     launch(
-        variant(kernel, q),
+        backward(kernel, q),
         CudaAttention.queriesGrid(
-            q.dtype(), width(q), tile(kernel, q), s.slices(), q.shape().intDim(2)),
+            q.dtype(), width(q), backwardTile(q), slices(q), q.shape().intDim(2)),
         s.addTo(new Arguments().add(dq.tensor())).add(flag(dq)),
         s.cost(6, dq.tensor()));
   }
@@ -308,9 +290,9 @@ public class CudaDeviceOps extends DeviceOps {
   private void keys(KernelSpec kernel, Sink dk, Sink dv, Saved s) {
     Tensor q = s.q();
     launch(
-        variant(kernel, q),
+        backward(kernel, q),
         CudaAttention.keysGrid(
-            q.dtype(), width(q), tile(kernel, q), s.slices(), s.k().shape().intDim(2)),
+            q.dtype(), width(q), backwardTile(q), slices(q), s.k().shape().intDim(2)),
         s.addTo(new Arguments().add(dk.tensor()).add(dv.tensor())).add(flag(dk)).add(flag(dv)),
         s.cost(8, dk.tensor(), dv.tensor()));
   }

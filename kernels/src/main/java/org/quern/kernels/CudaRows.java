@@ -3,6 +3,7 @@ package org.quern.kernels;
 import java.util.List;
 import java.util.Map;
 import org.quern.core.DType;
+import org.quern.core.Tensor;
 
 /// The kernels that only CUDA has and that give a warp a row: which variant, and how it is
 /// launched.
@@ -41,7 +42,24 @@ public final class CudaRows {
   private static final int WARPS_PER_UNIT = 16;
 
   /// Bytes that a lane reads at once.
-  private static final int CHUNK = 16;
+  static final int CHUNK = 16;
+
+  /// {@return whether a tensor begins at whole 16 bytes}
+  ///
+  /// @param tensor in memory that does, as all memory of a device
+  public static boolean aligned(Tensor tensor) {
+    return tensor.offset() * tensor.dtype().bytes() % CHUNK == 0;
+  }
+
+  /// {@return whether `gemv` takes this}: one row, and a matrix that begins at whole 16 bytes and
+  /// whose rows are such; rows of [QuantizedWeight] always are
+  ///
+  /// @param m rows of the result
+  /// @param b the matrix, or the values of a quantized one
+  /// @param rowBytes of the matrix
+  public static boolean multiplies(int m, Tensor b, long rowBytes) {
+    return m == 1 && aligned(b) && rowBytes % CHUNK == 0;
+  }
 
   /// {@return how many warps shall share a row: several where rows are few and long}
   ///

@@ -2,11 +2,9 @@ package org.quern.kernels;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.TreeMap;
 import org.quern.core.DType;
 
@@ -26,8 +24,7 @@ public final class Shipped {
 
   private Shipped() {}
 
-  /// {@return the variants of a kernel of the [Catalogue], or of the [CudaCatalogue] that needs no
-  /// tensor cores}
+  /// {@return the variants of a kernel of the [Catalogue]}
   ///
   /// @param spec the kernel
   public static List<KernelVariant> variants(KernelSpec spec) {
@@ -36,33 +33,6 @@ public final class Shipped {
       chosen = times(chosen, option(spec, option.getKey(), option.getValue()));
     }
     return chosen.stream().map(c -> spec.variant(TUNING, c)).toList();
-  }
-
-  /// Architectures that the kernels on tensor cores are made for, the oldest first.
-  public static final List<Integer> MMA_TARGETS = List.of(80, 90);
-
-  private static final int SOME = 99 << 10;
-
-  /// {@return the variants of a kernel of the [CudaCatalogue] on tensor cores}
-  ///
-  /// @param spec the kernel
-  /// @param target one of [#MMA_TARGETS]: the newer devices of little shared memory take what is
-  ///   made for the older ones
-  public static List<KernelVariant> mmaVariants(KernelSpec spec, int target) {
-    List<Integer> memories =
-        target == MMA_TARGETS.getFirst()
-            ? List.of(SOME, CudaAttention.ROOMY)
-            : List.of(CudaAttention.ROOMY);
-    Set<KernelVariant> out = new LinkedHashSet<>();
-    for (int bytes : memories) {
-      for (DType x : spec.storages().getOrDefault("X", List.of())) {
-        for (int size : spec.options().getOrDefault("D", List.of())) {
-          MmaTile tile = CudaAttention.tile(spec, x, size, bytes);
-          out.add(CudaAttention.variant(spec, x, size, tile));
-        }
-      }
-    }
-    return List.copyOf(out);
   }
 
   private static List<Map<String, Object>> storages(KernelSpec spec) {
@@ -97,10 +67,6 @@ public final class Shipped {
     switch (name) {
       case "D" -> HEAD_SIZES.forEach(size -> out.add(head(spec, size)));
       case "ROW" -> {
-        if (spec.folder().equals("cuda")) {
-          tested.forEach(value -> out.add(Map.of(name, value)));
-          break;
-        }
         boolean backward = tested.contains(0);
         List<Integer> rows = DeviceAttention.rows(LIMITS, TUNING, backward ? 2 : 1);
         rows.forEach(row -> out.add(Map.of(name, row)));
