@@ -25,8 +25,8 @@ mapfile -t driver < <(printf '%s\n' *.o | grep -vxE "$libraries")
 link_versioned() {
   local library=$1
   printf '%s { *; };\n' "$library" >"$library.map"
-  "$compiler" -shared "${@:2}" "-Wl,-soname,$library,--version-script=$library.map,-rpath,\$ORIGIN" -L"$target" -l:libcuda.so.1 \
-    -o "$target/$library"
+  "$compiler" -shared "${@:2}" "-Wl,-soname,$library,--version-script=$library.map,-rpath,\$ORIGIN" \
+    -L"$target" -l:libcuda.so.1 -o "$target/$library"
 }
 link_versioned libcublas.so.12 libcublas.cpp.o gemm.cpp.o
 link_versioned libnvrtc.so.12 libnvrtc.cpp.o

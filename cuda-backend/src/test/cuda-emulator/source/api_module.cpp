@@ -240,7 +240,7 @@ Result make_launch(Function* handle, Dim3 grid, Dim3 block_size, unsigned dynami
   const Kernel& kernel = *function->kernel;
   const uint64_t threads = block_size.volume();
   if (!grid.volume() || !threads || grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535) return INVALID_VALUE;
-  if (threads > (uint64_t)MOST_THREADS || block_size.x > 1024 || block_size.y > 1024 || block_size.z > 64) return INVALID_VALUE;
+  if (threads > (uint64_t)MOST_THREADS || block_size.z > 64) return INVALID_VALUE;
   if (extra || (!parameters && !kernel.parameter_sizes.empty())) return INVALID_VALUE;
   if ((int)dynamic < 0 || (int)dynamic > function->most_dynamic) return INVALID_VALUE;
   if (threads > (uint64_t)function->most_threads) return LAUNCH_OUT_OF_RESOURCES;

@@ -83,6 +83,32 @@ class EmulatedFaultsTest {
     }
   }
 
+  /// The last bytes of 256 are not guarded by a page; what is written there is seen later.
+  @Test
+  void memoryIsGuarded() {
+    try (EmulatedDevice device = EmulatedDevice.open(emulator)) {
+      MemorySegment axpy = device.function(Emulator.ptx(AXPY), "axpy");
+      assertTrue(Float.isNaN(device.download(device.allocate(12), 3)[2]), "fresh");
+      long x = device.upload(1f, 1f, 1f, 1f);
+      long y = device.upload(new float[3]);
+      device.launch(axpy, 1, 32, 0, y, 0L, x, 0L, 4L, 1f, 1);
+      assertEquals(700, device.call("cuMemFree_v2", y));
+      assertTrue(
+          emulator.reports().contains("write past the end of a 12-byte allocation, at offset 12"));
+      assertEquals("context 1, device 2, module 1", emulator.live());
+    }
+    try (EmulatedDevice device = EmulatedDevice.open(emulator)) {
+      MemorySegment axpy = device.function(Emulator.ptx(AXPY), "axpy");
+      long x = device.upload(1f);
+      device.check("cuMemAlloc_v2", device.out(), 4L);
+      long freed = device.out().get(JAVA_LONG, 0);
+      device.check("cuMemFree_v2", freed);
+      assertEquals(0, device.tryLaunch(axpy, 1, 32, 0, freed, 0L, x, 0L, 1L, 1f, 1));
+      assertEquals(700, device.call("cuCtxSynchronize"));
+      assertTrue(emulator.reports().contains("illegal access at"), emulator.reports());
+    }
+  }
+
   /// What was freed in stream order stays reserved until a synchronisation, as the threshold says.
   @Test
   void aPoolKeepsWhatWasFreed() {

@@ -7,6 +7,7 @@ import static org.quern.cuda.SelfTestKernels.PLANTED_BUGS;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -39,9 +40,10 @@ class PlantedBugsTest {
   }
 
   static Stream<String> rightKernels() {
-    return Stream.of(SelfTestKernels.text(PLANTED_BUGS).split("void "))
-        .filter(s -> s.startsWith("right_"))
-        .map(s -> s.substring(0, s.indexOf('(')));
+    return Pattern.compile("(?:void |COLUMN\\()(right_\\w+)")
+        .matcher(SelfTestKernels.text(PLANTED_BUGS))
+        .results()
+        .map(r -> r.group(1));
   }
 
   @ParameterizedTest
@@ -157,6 +159,28 @@ class PlantedBugsTest {
     assertEquals(right, run("copy_wait_for_too_few", 1, 64).out()[5]);
     emulator.set(Fact.ASYNC_COPY, 0);
     assertNotEquals(right, run("copy_wait_for_too_few", 1, 64).out()[5]);
+  }
+
+  @Test
+  void bankConflictsAreCounted() {
+    emulator.set(Fact.CHECK, 1);
+    emulator.set(Fact.PROFILE, 1);
+    run("right_column", 1, 32);
+    run("right_column_of_one_bank", 1, 32);
+    String profile = emulator.profile();
+    String text = SelfTestKernels.text(PLANTED_BUGS);
+    for (String kernel : new String[] {"right_column", "right_column_of_one_bank"}) {
+      long line = text.lines().takeWhile(l -> !l.contains("COLUMN(" + kernel + ",")).count() + 1;
+      String conflicts = kernel.equals("right_column") ? "0" : "31";
+      String row =
+          profile
+              .lines()
+              .filter(
+                  l -> l.contains("program:" + line) && l.contains("load") && l.contains("shared"))
+              .findFirst()
+              .orElse(profile);
+      assertTrue(row.endsWith("conflicts " + conflicts), profile);
+    }
   }
 
   @Test
