@@ -42,6 +42,9 @@ void on_segmentation_fault(int signal_number, siginfo_t* info, void* context) {
   }
   if (previous_handler.sa_flags & SA_SIGINFO) {  // a JVM has one, for faults of its own
     previous_handler.sa_sigaction(signal_number, info, context);
+  } else if (previous_handler.sa_handler != SIG_DFL && previous_handler.sa_handler != SIG_IGN) {
+    // LLVM's, where OpenCL is on the machine: it puts back what was there before it, and the instruction is tried again.
+    previous_handler.sa_handler(signal_number);
   } else {
     signal(signal_number, SIG_DFL);
     raise(signal_number);
