@@ -77,14 +77,15 @@ public final class CudaAttention {
     return forwardTile(x, size, tall, ROOMY.contains(capability));
   }
 
+  /// As many columns as let a multiprocessor have two or three blocks.
   static MmaTile forwardTile(DType x, int size, boolean tall, boolean roomy) {
     int stages = roomy ? 2 : 1;
-    if (tall) {
-      return new MmaTile(128, size == 64 ? 64 : 32, stages, 2);
+    if (x == DType.F32) {
+      return size == 64 ? new MmaTile(64, 32, stages, 3) : new MmaTile(64, 16, stages, 2);
     }
-    boolean wide = x == DType.F32 && size == 128;
-    int resident = size == 64 && !(roomy && x == DType.F32) ? 3 : 2;
-    return new MmaTile(64, wide ? 32 : 64, stages, resident);
+    return tall
+        ? new MmaTile(128, size == 64 ? 64 : 32, stages, 2)
+        : new MmaTile(64, 64, stages, size == 64 ? 3 : 2);
   }
 
   /// {@return the tile of both kernels for gradients}
