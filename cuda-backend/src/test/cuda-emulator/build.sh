@@ -7,7 +7,7 @@ mkdir -p "$1"
 target=$(cd "$1" && pwd)
 kernels=$(cd "${2:-$here/../../../../kernels/src/main/resources/org/quern/kernels}" && pwd)
 compiler=${QUERN_EMULATOR_CXX:-g++}
-options=(-std=c++17 -O2 -march=x86-64-v3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra
+options=(-std=c++17 -pipe -O2 -march=x86-64-v3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra
   "-DKERNEL_FOLDER=\"$kernels\"")
 rm -rf "$target/objects"
 mkdir -p "$target/objects" "$target/kernels"

@@ -2,6 +2,7 @@ package org.quern.cuda;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -427,6 +428,21 @@ class EmulatedBlasTest {
     long fresh = device.allocate(64);
     device.check("cublasSgemm_v2", handle, 0, 0, 4, 4, 4, one, fresh, 4, x, 4, zero, y, 4);
     assertTrue(emulator.reports().contains("cublasSgemm reads uninitialised"), emulator.reports());
+  }
+
+  /// What the host gives back behind a product in the stream is still there for it.
+  @Test
+  void aQueuedProductSeesMemoryThatIsGivenBackLater() {
+    emulator.set(Fact.LAZY, 1);
+    long x = device.upload(new float[16]);
+    device.check("cuMemAllocAsync", device.out(), 64L, MemorySegment.NULL);
+    long y = device.out().get(JAVA_LONG, 0);
+    MemorySegment zero = scalar(0);
+    device.check("cublasSgemm_v2", handle, 0, 0, 4, 4, 4, zero, x, 4, x, 4, zero, y, 4);
+    device.check("cublasSgemm_v2", handle, 0, 0, 4, 4, 4, zero, y, 4, x, 4, zero, x, 4);
+    device.check("cuMemFreeAsync", y, MemorySegment.NULL);
+    device.check("cuCtxSynchronize");
+    assertEquals("", emulator.reports());
   }
 
   @Test

@@ -91,6 +91,26 @@ class EmulatedCompilerTest {
     device.check("cuModuleUnload", module);
   }
 
+  /// Libraries of kernels must not share what one name means in each.
+  @Test
+  void kernelsOfOneNameAreApart() {
+    String two = "extern \"C\" __global__ void put(int* x, int a) { x[0] = a; }";
+    String four =
+        "extern \"C\" __global__ void put(int* x, long a, float b, int c) { x[0] = (int)(a + b +"
+            + " c); }";
+    long x = device.upload(0);
+    assertEquals(0, compile(two));
+    MemorySegment first = device.function(text("nvrtcGetPTX"), "put");
+    destroy();
+    assertEquals(0, compile(four));
+    MemorySegment second = device.function(text("nvrtcGetPTX"), "put");
+    destroy();
+    device.launch(second, 1, 1, 0, x, 1000L, 200f, 30);
+    assertArrayEquals(new int[] {1230}, device.downloadInts(x, 1));
+    device.launch(first, 1, 1, 0, x, 5);
+    assertArrayEquals(new int[] {5}, device.downloadInts(x, 1));
+  }
+
   @Test
   void whatDoesNotCompileIsTold() {
     assertEquals(6, compile(TWICE));

@@ -104,7 +104,7 @@ final class EmulatorBuild {
 
   private static void build(Path sources, Path folder) throws IOException {
     Path unfinished = folder.resolveSibling(folder.getFileName() + ".unfinished");
-    Path log = folder.resolveSibling("build.log");
+    Path log = folder.resolveSibling(folder.getFileName() + ".log");
     try {
       int code =
           new ProcessBuilder(sources.resolve("build.sh").toString(), unfinished.toString())
