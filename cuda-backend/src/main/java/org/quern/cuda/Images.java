@@ -43,29 +43,36 @@ final class Images {
   /// {@return the module of one target, or null}
   static @Nullable String module(KernelVariant variant, int target) {
     String name = resource(variant.entry(), target);
-    try (InputStream packed = Images.class.getResourceAsStream(name)) {
-      return packed == null ? null : find(MARK + variant.label(), packed);
-    } catch (IOException e) {
-      throw new UncheckedIOException("the image %s is damaged".formatted(name), e);
-    }
+    InputStream packed = Images.class.getResourceAsStream(name);
+    return packed == null ? null : find(name, packed, MARK + variant.label());
   }
 
   static String resource(String entry, int target) {
     return "images/compute_%d/%s.ptx.gz".formatted(target, entry);
   }
 
-  private static @Nullable String find(String heading, InputStream packed) throws IOException {
-    var in =
-        new BufferedReader(
-            new InputStreamReader(new GZIPInputStream(packed), StandardCharsets.US_ASCII));
+  /// {@return the module below a heading, or null}
+  ///
+  /// @param name of the file, for the message
+  /// @param packed its bytes; closed
+  /// @param heading the line above the module
+  /// @throws UncheckedIOException if they are damaged
+  static @Nullable String find(String name, InputStream packed, String heading) {
     StringBuilder out = new StringBuilder();
-    for (String line = in.readLine(); line != null; line = in.readLine()) {
-      if (line.startsWith(MARK) && !out.isEmpty()) {
-        break;
+    try (packed;
+        var in =
+            new BufferedReader(
+                new InputStreamReader(new GZIPInputStream(packed), StandardCharsets.US_ASCII))) {
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        if (line.startsWith(MARK) && !out.isEmpty()) {
+          break;
+        }
+        if (line.equals(heading) || !out.isEmpty()) {
+          out.append(line).append('\n');
+        }
       }
-      if (line.equals(heading) || !out.isEmpty()) {
-        out.append(line).append('\n');
-      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("the image %s is damaged".formatted(name), e);
     }
     return out.isEmpty() ? null : out.toString();
   }

@@ -3,10 +3,13 @@ package org.quern.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -157,6 +160,14 @@ class ImagesTest {
     }
     assertNull(Images.ptx(KernelVariant.of("portable", "add", Map.of("WG", 7)), 90));
     assertNull(Images.ptx(KernelVariant.of("portable", "no_such_kernel", Map.of()), 90));
+  }
+
+  @Test
+  void aDamagedFileIsTold() {
+    var damaged = new ByteArrayInputStream(new byte[] {1, 2, 3, 4});
+    var e =
+        assertThrows(UncheckedIOException.class, () -> Images.find("add.ptx.gz", damaged, "// x"));
+    assertEquals("the image add.ptx.gz is damaged", e.getMessage());
   }
 
   @Test
