@@ -88,6 +88,15 @@ public final class CudaAttention {
         : new MmaTile(64, 64, stages, size == 64 ? 3 : 2);
   }
 
+  /// {@return whether the kernels for gradients take this besides}: all but heads of 128 in F32,
+  /// for which the assembler of CUDA 12.0 runs out of registers on 8.6 and 8.9
+  ///
+  /// @param x the storage
+  /// @param size D
+  public static boolean takesBackward(DType x, int size) {
+    return x != DType.F32 || size < 128;
+  }
+
   /// {@return the tile of both kernels for gradients}
   ///
   /// @param x the storage

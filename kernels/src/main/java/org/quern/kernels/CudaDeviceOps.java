@@ -241,6 +241,7 @@ public class CudaDeviceOps extends DeviceOps {
     KernelSpec keys = CudaCatalogue.ATTENTION_BACKWARD_MMA_KEYS;
     if (oneStorage(q, all)
         && multiplies(spec, q, all)
+        && CudaAttention.takesBackward(q.dtype(), width(q))
         && offers(backward(queries, q))
         && offers(backward(keys, q))) {
       DeviceAttention.check("attentionBackward", lse, positions);

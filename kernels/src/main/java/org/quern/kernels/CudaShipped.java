@@ -38,6 +38,9 @@ public final class CudaShipped {
           MmaTile tile = CudaAttention.forwardTile(x, size, tall, roomy);
           out.add(CudaAttention.variant(CudaCatalogue.ATTENTION_FORWARD_MMA, x, size, tile));
         }
+        if (!CudaAttention.takesBackward(x, size)) {
+          continue;
+        }
         MmaTile tile = CudaAttention.backwardTile(x, size, roomy);
         out.add(CudaAttention.variant(CudaCatalogue.ATTENTION_BACKWARD_MMA_QUERIES, x, size, tile));
         out.add(CudaAttention.variant(CudaCatalogue.ATTENTION_BACKWARD_MMA_KEYS, x, size, tile));
