@@ -77,6 +77,14 @@ class CudaKernelChecksTest {
         }
       }
     }
+    // Blocks that see nothing, and have copied rows of their own for nothing.
+    AttentionSpec causal = AttentionSpec.of(Mask.CAUSAL, SCALE);
+    var unseen =
+        new AttentionProblem(
+            DType.BF16, AttentionProblem.Arithmetic.TENSOR, 1, 70, 20, 64, causal, -66);
+    MmaCase c = new MmaCase(unseen, CudaAttention.backwardTile(DType.BF16, 64, 80));
+    out.add(new Trial("forward " + c, l -> AttentionForwardMmaTest.forward(l, c)));
+    out.add(new Trial("backward " + c, l -> AttentionBackwardMmaTest.backward(l, c)));
     return out.stream();
   }
 
