@@ -7,8 +7,9 @@ mkdir -p "$1"
 target=$(cd "$1" && pwd)
 kernels=$(cd "${2:-$here/../../../../kernels/src/main/resources/org/quern/kernels}" && pwd)
 compiler=${QUERN_EMULATOR_CXX:-g++}
-options=(-std=c++17 -O2 -march=x86-64-v3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra
+options=(-std=c++17 -pipe -O2 -march=x86-64-v3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra
   "-DKERNEL_FOLDER=\"$kernels\"")
+rm -rf "$target/objects"
 mkdir -p "$target/objects" "$target/kernels"
 cp -r "$here/device" "$target/"
 
@@ -24,8 +25,10 @@ mapfile -t driver < <(printf '%s\n' *.o | grep -vxE "$libraries")
 link_versioned() {
   local library=$1
   printf '%s { *; };\n' "$library" >"$library.map"
-  "$compiler" -shared "${@:2}" "-Wl,-soname,$library,--version-script=$library.map,-rpath,\$ORIGIN" -L"$target" -l:libcuda.so.1 \
-    -o "$target/$library"
+  "$compiler" -shared "${@:2}" "-Wl,-soname,$library,--version-script=$library.map,-rpath,\$ORIGIN" \
+    -L"$target" -l:libcuda.so.1 -o "$target/$library"
 }
 link_versioned libcublas.so.12 libcublas.cpp.o gemm.cpp.o
 link_versioned libnvrtc.so.12 libnvrtc.cpp.o
+"$compiler" emucc.cpp.o -o "$target/emucc" -L"$target" -l:libcuda.so.1 '-Wl,-rpath,$ORIGIN' -lpthread
+rm -rf "$target/objects"

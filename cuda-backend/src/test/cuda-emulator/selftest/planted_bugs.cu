@@ -299,3 +299,16 @@ extern "C" __global__ void bounds_dynamic_ldmatrix(const float* in, float* out) 
   ldmatrix_x4(r, smem_addr(s) + (t & 31) * 16);
   out[t] = __uint_as_float(r[0]);
 }
+
+// ------------------------------------------------------------------------------------------------------------- the profiler
+// 32 lanes read a column of a tile: all from one bank, or, with a word more to each row, from 32.
+#define READ_COLUMN(name, ROW)                                                     \
+  extern "C" __global__ void name(const float* in, float* out) {                   \
+    __shared__ float s[32 * ROW];                                                  \
+    const int t = threadIdx.x;                                                     \
+    for (int i = t; i < 32 * ROW; i += blockDim.x) s[i] = in[i & 255];             \
+    __syncthreads();                                                               \
+    out[t] = s[(t & 31) * ROW];                                                    \
+  }
+READ_COLUMN(right_column, 33)
+READ_COLUMN(right_column_of_one_bank, 32)

@@ -83,7 +83,9 @@ struct End {
   static End host(const void* address) { return {(char*)address, false}; }
   static End device(Address address) { return {(char*)address, true}; }
   static End any(Address address) { return {(char*)address, device_memory().contains(address, 1)}; }
-  bool valid(size_t bytes) const { return !on_device ? address != nullptr : device_memory().contains((Address)address, bytes); }
+  bool valid(size_t bytes) const {
+    return on_device ? device_memory().contains((Address)address, bytes) : address != nullptr;
+  }
   bool pageable() const { return !on_device && !is_pinned(address); }
 };
 
@@ -147,8 +149,8 @@ long free_all_pinned(const Context* context) {
   std::vector<std::pair<const char*, bool>> left;
   {
     std::lock_guard<std::mutex> guard(pinned().mutex);
-    for (const auto& [address, block] : pinned().blocks)
-      if (block.context == context) left.emplace_back(address, block.registered);
+    for (const auto& [address, memory] : pinned().blocks)
+      if (memory.context == context) left.emplace_back(address, memory.registered);
   }
   for (const auto& [address, registered] : left) free_pinned(address, registered);
   return (long)left.size();

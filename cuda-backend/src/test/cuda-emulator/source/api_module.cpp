@@ -20,7 +20,7 @@ namespace {
 
 constexpr int DEFAULT_SHARED = 49152, MOST_REGISTERS = 255;
 
-// The buffer for messages that a host gives to cuModuleLoadDataEx (CUjit_option).
+// The buffer for messages that a host gives to cuModuleLoadDataEx (CUjit_option); empty at first.
 class JitLog {
  public:
   JitLog(unsigned count, const int* options, void** values) {
@@ -29,20 +29,23 @@ class JitLog {
       if (options[i] == ERROR_BUFFER) buffer_ = (char*)values[i];
       if (options[i] == ERROR_BYTES) size_ = &values[i];
     }
+    room_ = size_ ? (size_t)*size_ : 0;
+    write("");
   }
   void write(const std::string& text) {
     if (!size_) return;
-    const size_t room = (size_t)*size_, bytes = room && buffer_ ? std::min(room - 1, text.size()) : 0;
-    if (buffer_ && room) {
+    const size_t bytes = room_ && buffer_ ? std::min(room_ - 1, text.size()) : 0;
+    if (buffer_ && room_) {
       memcpy(buffer_, text.data(), bytes);
       buffer_[bytes] = 0;
     }
-    *size_ = (void*)bytes;
+    *size_ = (void*)bytes;  // how much of it was filled
   }
 
  private:
   char* buffer_ = nullptr;
   void** size_ = nullptr;
+  size_t room_ = 0;
 };
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -92,7 +95,7 @@ Result load_module(Module** handle, const void* image, JitLog jit_log) {
   const Library* library = nullptr;
   std::string log;
   const Result result = compile_module((const char*)image, ptx, library, log);
-  jit_log.write(result ? log : "");
+  if (result) jit_log.write(log);
   if (result == INVALID_PTX) report("module: %s", first_line(log).c_str());
   if (result) return result;
   *handle = modules().add(new Module{current_context(), library, ptx, {}});
@@ -237,7 +240,7 @@ Result make_launch(Function* handle, Dim3 grid, Dim3 block_size, unsigned dynami
   const Kernel& kernel = *function->kernel;
   const uint64_t threads = block_size.volume();
   if (!grid.volume() || !threads || grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535) return INVALID_VALUE;
-  if (threads > (uint64_t)MOST_THREADS || block_size.x > 1024 || block_size.y > 1024 || block_size.z > 64) return INVALID_VALUE;
+  if (threads > (uint64_t)MOST_THREADS || block_size.z > 64) return INVALID_VALUE;
   if (extra || (!parameters && !kernel.parameter_sizes.empty())) return INVALID_VALUE;
   if ((int)dynamic < 0 || (int)dynamic > function->most_dynamic) return INVALID_VALUE;
   if (threads > (uint64_t)function->most_threads) return LAUNCH_OUT_OF_RESOURCES;

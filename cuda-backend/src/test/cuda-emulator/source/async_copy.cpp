@@ -15,6 +15,8 @@ namespace emulator {
 EXPORT void emulated_copy_commit();
 EXPORT void emulated_copy_wait(int pending);
 
+int copies_in_flight = 0;
+
 namespace {
 
 struct Copy {
@@ -52,6 +54,7 @@ bool arrives_at_once() {
 
 void begin_launch_copies() {
   if (in_flight.size() < block.fibers.size()) in_flight.resize(block.fibers.size());
+  copies_in_flight = 0;
   for (InFlight& thread : in_flight) {
     thread.copies.clear();
     thread.group = 0;
@@ -76,8 +79,9 @@ EXPORT void emulated_copy_async(void* target, const void* source, int bytes, int
     check_access(target, (size_t)bytes, Direction::WRITE, instruction);
     check_copy_begins(target, (size_t)bytes);
   }
-  profile_copy(target, bytes, source, source_bytes, instruction);
+  if (profiling) count_copy(target, bytes, source, source_bytes, instruction);
   InFlight& thread = in_flight[block.current];
+  copies_in_flight++;
   thread.copies.push_back(
       {(char*)target, (const char*)source, bytes, source_bytes, thread.group, instruction, false});
   if (arrives_at_once()) move(thread.copies.back());
@@ -93,6 +97,7 @@ EXPORT void emulated_copy_wait(int pending) {
       thread.copies[kept++] = copy;
       continue;
     }
+    copies_in_flight--;
     if (!copy.moved) move(copy);
     if (checking()) check_copy_arrives(copy.target, (size_t)copy.bytes, copy.instruction);
   }

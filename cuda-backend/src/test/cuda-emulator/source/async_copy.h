@@ -3,6 +3,9 @@
 
 namespace emulator {
 
+// Of all threads that run.
+extern int copies_in_flight;
+
 // A launch begins: nothing is in flight.
 void begin_launch_copies();
 

@@ -35,8 +35,9 @@ Fiber& enter(int index) {
   return fiber;
 }
 
-// Gives up the processor: to a lane of this warp that can run, else to the scheduler.
-void yield(Fiber& fiber) {
+// Gives up the processor: to a lane of this warp that can run, else to the scheduler. Inlined, since every frame of a stack
+// costs a line of the cache.
+inline __attribute__((always_inline)) void yield(Fiber& fiber) {
   const Warp& warp = block.warps[fiber.warp];
   void* next = warp.runnable ? enter(fiber.warp * LANES + first_of(warp.runnable)).stack_pointer : scheduler;
   emulated_switch(&fiber.stack_pointer, next);
@@ -45,11 +46,11 @@ void yield(Fiber& fiber) {
 void fiber_main() {
   for (;;) {
     block.kernel->call(block.arguments);
-    end_of_thread_copies();
+    if (copies_in_flight) end_of_thread_copies();
     Fiber& fiber = block.fiber();
     Warp& warp = block.warps[fiber.warp];
     warp.runnable &= ~(1u << fiber.lane);
-    warp.ended |= 1u << fiber.lane;
+    block.ended++;
     if (warp.runnable) {
       const int index = fiber.warp * LANES + first_of(warp.runnable);
       Fiber& next = block.fibers[index];
@@ -71,7 +72,7 @@ void release(int warp_index, uint32_t lanes, Collective operation) {
     if (lanes >> lane & 1) answers[warp_index][lane] = published[warp_index][lane];
   if (operation) operation((void**)answers[warp_index]);
   block.warp_step[warp_index]++;
-  profile_warp_step(warp_index);
+  if (profiling) count_warp_step(warp_index);
   warp.waiting &= ~lanes;
   warp.runnable |= lanes;
 }
@@ -131,38 +132,29 @@ void run_warp(int warp_index) {
     }
     release(warp_index, group, block.fibers[warp_index * LANES + __builtin_ctz(group)].collective);
   }
-  profile_warp_step(warp_index);
+  if (profiling) count_warp_step(warp_index);
 }
 
 // All warps have stopped. Answers false when all threads have ended, else completes the barrier where the others wait.
 bool complete_barrier() {
-  int waiting = 0, ended = 0, line = 0, vote = 0, count = 0;
-  bool divergent = false;
-  for (int i = 0; i < block.threads; i++) {
-    const Fiber& fiber = block.fibers[i];
-    if (block.warps[fiber.warp].ended >> fiber.lane & 1) {
-      ended++;
-      continue;
-    }
-    if (waiting++ && line != fiber.line) divergent = true;
-    line = fiber.line;
-    vote = fiber.vote;
-    count += fiber.predicate;
-  }
-  if (!waiting) return false;
-  if (divergent || (ended && fact(Fact::STRICT_BARRIERS))) {
-    report("divergent __syncthreads in %s, block (%u,%u,%u): %d threads at line %d, %d ended%s",
-           block.kernel->name.c_str(), emulated_thread.block.x, emulated_thread.block.y, emulated_thread.block.z, waiting,
-           line, ended, divergent ? ", others at another barrier" : "");
+  const Barrier barrier = block.barrier;
+  if (!barrier.waiting) return false;
+  if (barrier.divergent || (block.ended && fact(Fact::STRICT_BARRIERS))) {
+    report("divergent __syncthreads in %s, block (%u,%u,%u): %d threads wait, one of them at line %d, %d ended%s",
+           block.kernel->name.c_str(), emulated_thread.block.x, emulated_thread.block.y, emulated_thread.block.z,
+           barrier.waiting, barrier.line, block.ended, barrier.divergent ? ", others wait at another line" : "");
     abort_kernel(LAUNCH_FAILED);
   }
-  if (ended && checking())
-    report("%d of %d threads ended before a barrier (line %d) of %s", ended, block.threads, line,
+  if (block.ended && checking())
+    report("%d of %d threads ended before a barrier (line %d) of %s", block.ended, block.threads, barrier.line,
            block.kernel->name.c_str());
   enum { PLAIN, COUNT, AND, OR };  // as in device/cuda_on_cpu.h
-  barrier_result = vote == COUNT ? count : vote == AND ? count == waiting : count > 0;
+  barrier_result = barrier.vote == COUNT ? barrier.agreeing
+                   : barrier.vote == AND ? barrier.agreeing == barrier.waiting
+                                         : barrier.agreeing > 0;
+  block.barrier = {};
   block.epoch++;
-  profile_barrier();
+  if (profiling) count_barrier();
   for (Warp& warp : block.warps) {
     warp.runnable = warp.at_barrier;
     warp.at_barrier = 0;
@@ -183,8 +175,8 @@ void prepare_block(Dim3 size) {
   for (unsigned i = 0; i < (unsigned)block.threads; i++) {
     Fiber& fiber = block.fibers[i];
     fiber.thread = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
-    fiber.lane = (int)i % LANES;
-    fiber.warp = (int)i / LANES;
+    fiber.lane = (uint8_t)(i % LANES);
+    fiber.warp = (uint8_t)(i / LANES);
   }
 }
 
@@ -195,11 +187,13 @@ void reset_fibers() {
 void run_block(const int (&warp_order)[MOST_WARPS]) {
   const int warps = (block.threads + LANES - 1) / LANES;
   block.epoch++;
+  block.ended = 0;
+  block.barrier = {};
   for (int i = 0; i < block.threads; i++) block.fibers[i].fresh = true;
   for (int w = 0; w < MOST_WARPS; w++) {
     const int lanes = std::clamp(block.threads - w * LANES, 0, LANES);
     const uint32_t members = lanes == LANES ? ~0u : (1u << lanes) - 1;
-    block.warps[w] = {members, members, 0, 0, 0, false};
+    block.warps[w] = {members, members, 0, 0, false};
   }
   do {
     for (int w : warp_order)
@@ -214,9 +208,12 @@ EXPORT uint64_t* emulated_exchange(uint64_t value, unsigned mask) { return rende
 EXPORT int emulated_barrier(int line, int vote, int predicate) {
   Fiber& fiber = block.fiber();
   Warp& warp = block.warps[fiber.warp];
-  fiber.line = line;
-  fiber.vote = vote;
-  fiber.predicate = predicate;
+  Barrier& barrier = block.barrier;
+  barrier.divergent |= barrier.waiting && line != barrier.line;
+  barrier.waiting++;
+  barrier.line = line;
+  barrier.vote = vote;
+  barrier.agreeing += predicate;
   warp.runnable &= ~(1u << fiber.lane);
   warp.at_barrier |= 1u << fiber.lane;
   yield(fiber);

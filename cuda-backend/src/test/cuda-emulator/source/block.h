@@ -43,27 +43,35 @@ struct Kernel {
 // An operation of all lanes of a warp together: gets what each lane published, once all are there.
 typedef void (*Collective)(void** published);
 
-struct Fiber {
+// One line of the cache each: a barrier touches those of the whole block.
+struct alignas(64) Fiber {
   void* stack_pointer = nullptr;
-  char* stack = nullptr;
-  bool fresh = false;  // has not begun
   Dim3 thread{};
-  int lane = 0, warp = 0;
-  int line = 0, vote = 0, predicate = 0;  // of the barrier where it waits
-  unsigned mask = 0;                      // of the warp operation where it waits
+  uint8_t lane = 0, warp = 0;
+  bool fresh = false;  // has not begun
+  char* stack = nullptr;
+  unsigned mask = 0;  // of the warp operation where it waits
   Collective collective = nullptr;
 };
 
 struct Warp {
-  uint32_t members, runnable, waiting, at_barrier, ended;  // sets of lanes
-  bool mixed;                                               // a partial mask, or different operations, are waiting
+  uint32_t members, runnable, waiting, at_barrier;  // sets of lanes; the others have ended
+  bool mixed;                                       // a partial mask, or different operations, are waiting
+};
+
+// The barrier of the block where threads wait.
+struct Barrier {
+  int waiting, line, vote;
+  int agreeing;    // threads whose predicate is true
+  bool divergent;  // not all wait at the same line
 };
 
 // The block that runs. One thread, the queue's worker, uses it.
 struct Block {
   std::vector<Fiber> fibers;  // those of the largest block so far
   Warp warps[MOST_WARPS];
-  int threads = 0;
+  Barrier barrier{};
+  int threads = 0, ended = 0;
   int current = 0;  // index of the fiber that runs
   const Kernel* kernel = nullptr;
   void** arguments = nullptr;

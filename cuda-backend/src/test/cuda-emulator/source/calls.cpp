@@ -1,6 +1,5 @@
 #include "calls.h"
 
-#include <list>
 #include <map>
 #include <mutex>
 #include <vector>

@@ -43,8 +43,8 @@ class CallSite {
   static CallSite call_site_here(__func__); \
   if (const Result refused = call_site_here.enter(__VA_ARGS__)) return refused
 
-// The next-but-`nth`-minus-one use of a name, and `times` - 1 after it (less than 1: all after it), are answered `code`.
-// Names of functions, and "device allocation", "pinned allocation", "kernel launch" and "kernel execution".
+// The nth use of a name from now on, and `times` - 1 after it (less than 1: all after it), are answered `code`. Names are
+// those of functions, and "device allocation", "pinned allocation", "kernel launch", "graph launch", "kernel execution".
 void fail_call(const std::string& name, long nth, int code, long times);
 
 // Uses of a name since the last reset; with an empty name, of all functions together.

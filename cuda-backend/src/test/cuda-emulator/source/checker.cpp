@@ -211,7 +211,8 @@ void begin_checked_block() {
   EXPORT void __tsan_unaligned_write##bytes(void* at) { check_instrumented(at, bytes, Direction::WRITE, CALLER); }
 
 static void check_instrumented(const void* at, size_t bytes, Direction direction, const void* instruction) {
-  profile_access(at, bytes, direction == Direction::READ ? AccessKind::LOAD : AccessKind::STORE, instruction);
+  const AccessKind kind = direction == Direction::READ ? AccessKind::LOAD : AccessKind::STORE;
+  if (profiling) count_access(at, bytes, kind, instruction);
   check_access(at, bytes, direction, instruction);
 }
 ACCESS_HOOKS(1)

@@ -86,13 +86,13 @@ EXPORT const char* emu_profile() {
 // A folder with kernels, beside those of the project.
 EXPORT void emu_add_kernels(const char* folder) { add_kernel_folder(folder); }
 
-// Builds the kernel that a PTX text, or its first line, names, without loading it. Answers the compiler's messages, or an
-// empty text.
-EXPORT const char* emu_build(const char* first_line, int check) {
+// Builds the kernel that a PTX text, or its first line, names, without loading it; with checks if Fact::CHECK is set.
+// Answers the compiler's messages, or an empty text.
+EXPORT const char* emu_build(const char* first_line) {
   Variant variant;
   const std::string text = first_line, line = text.substr(0, text.find('\n'));
   if (!Variant::parse(line, variant)) return keep("no variant: " + line + "\n");
-  const Built built = build_variant(variant, check ? Instrumentation::CHECK : Instrumentation::NONE);
+  const Built built = build_variant(variant, fact(Fact::CHECK) ? Instrumentation::CHECK : Instrumentation::NONE);
   return keep(built.library.empty() ? built.log : "");
 }
 

@@ -138,6 +138,12 @@ bool DeviceMemory::contains(uint64_t address, size_t bytes) {
   return allocation && !allocation->given_back && bytes <= allocation->end() - address;
 }
 
+bool DeviceMemory::still_contains(uint64_t address, size_t bytes) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  const Allocation* allocation = find_locked(address);
+  return allocation && bytes <= allocation->end() - address;
+}
+
 void DeviceMemory::mark_written(uint64_t address, size_t bytes) {
   std::lock_guard<std::mutex> guard(mutex_);
   if (!any_shadow_) return;

@@ -46,6 +46,8 @@ class SHARED DeviceMemory {
 
   Allocation* find(uintptr_t address);
   bool contains(uint64_t address, size_t bytes);
+  // The same for queued work: what the host has given back behind it in the stream is still there.
+  bool still_contains(uint64_t address, size_t bytes);
   // The host, or a library, wrote these bytes.
   void mark_written(uint64_t address, size_t bytes);
   void forget_shadows();

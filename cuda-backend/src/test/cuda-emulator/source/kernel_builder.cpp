@@ -7,10 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -111,6 +113,16 @@ std::vector<std::string> compiler_command() {
           "-I" + home_folder() + "/device"};
 }
 
+// This process's environment, but that messages are in English and in ASCII.
+std::vector<char*> plain_environment() {
+  static char language[] = "LC_ALL=C";
+  std::vector<char*> variables = {language};
+  for (char** variable = environ; *variable; variable++)
+    if (strncmp(*variable, "LC_ALL=", 7) != 0) variables.push_back(*variable);
+  variables.push_back(nullptr);
+  return variables;
+}
+
 // Runs a command; answers its exit code and appends what it printed on standard error.
 int run(const std::vector<std::string>& command, const std::string& output, std::string& log) {
   const std::string messages = output + ".log";
@@ -123,7 +135,8 @@ int run(const std::vector<std::string>& command, const std::string& output, std:
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   pid_t process;
-  const int failed = posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+  const int failed = posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(),
+                                 plain_environment().data());
   posix_spawn_file_actions_destroy(&actions);
   int status = -1;
   if (failed) {
@@ -165,7 +178,9 @@ Built compile(const std::string& text, Instrumentation instrumentation) {
   std::vector<std::string> command = compiler_command();
   const bool check = instrumentation == Instrumentation::CHECK;
   for (const char* option : {"-fPIC", "-shared", "-pipe", "-march=x86-64-v3", "-ffp-contract=fast", "-fno-math-errno",
-                             "-fno-threadsafe-statics", "-fno-exceptions", "-fno-rtti"})
+                             "-fno-threadsafe-statics", "-fno-exceptions", "-fno-rtti",
+                             // Else statics of templates are shared by all kernels of a process that have one name.
+                             "-fno-gnu-unique"})
     command.push_back(option);
   // The hooks of the thread sanitizer call our own checker; its run-time library is not linked.
   if (check)
@@ -265,9 +280,14 @@ Built build_text(const std::string& text, const std::vector<std::string>& entrie
   return compile(whole + registrations(entries), instrumentation);
 }
 
+bool read_kernel(const std::string& path, std::string& text, std::string& log) {
+  return append_file(path.find('/') == std::string::npos ? "." : parent_of(path), path, text, log);
+}
+
 bool find_entries(const std::string& text, const std::vector<std::string>& definitions,
                   std::vector<std::string>& entries, std::string& log) {
-  const std::string unique = home_folder() + "/scan." + std::to_string(getpid());
+  static std::atomic<int> count{0};
+  const std::string unique = home_folder() + "/scan." + std::to_string(getpid()) + "." + std::to_string(count++);
   const std::string source = unique + ".cu", output = unique + ".ii";
   // __global__ stays as it is; everything else of the language does not matter to the preprocessor.
   std::ofstream(source, std::ios::binary) << "#define QUERN_INTRINSICS 1\n" << defines(definitions) << text;

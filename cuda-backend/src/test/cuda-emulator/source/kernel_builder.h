@@ -14,7 +14,7 @@ struct Variant {
 
   // From the line that every shipped PTX text begins with: `// quern portable/add VW=4 WG=128 X=F32`.
   // Answers false for any other line.
-  static bool parse(const std::string& line, Variant& variant);
+  SHARED static bool parse(const std::string& line, Variant& variant);
 };
 
 enum class Instrumentation { NONE, CHECK };
@@ -25,9 +25,12 @@ struct Built {
 };
 
 // Both look into the cache first. The cache is shared by processes, and keyed by everything that goes into the library.
-Built build_variant(const Variant& variant, Instrumentation instrumentation);
+SHARED Built build_variant(const Variant& variant, Instrumentation instrumentation);
 SHARED Built build_text(const std::string& text, const std::vector<std::string>& entries,
                  const std::vector<std::string>& definitions, Instrumentation instrumentation);
+
+// A kernel's file, with what it includes.
+SHARED bool read_kernel(const std::string& path, std::string& text, std::string& log);
 
 // The names of the kernels in a text: all functions that are __global__ once macros are expanded.
 // Answers false, and the compiler's messages, when the text cannot be preprocessed.

@@ -37,7 +37,9 @@ Handles<Compilation>& compilations() {
   if (const int wanted = call_site_here.use()) return wanted;  \
   if (!compilations().contains(compilation)) return STATUS_INVALID_PROGRAM
 
-bool starts_with(const std::string& text, const char* beginning) { return text.compare(0, strlen(beginning), beginning) == 0; }
+bool starts_with(const std::string& text, const char* beginning) {
+  return text.compare(0, strlen(beginning), beginning) == 0;
+}
 
 // Takes what matters here, and lets pass what NVRTC knows. Answers false for anything else.
 bool read_option(const std::string& option, Compilation& compilation, int& target) {

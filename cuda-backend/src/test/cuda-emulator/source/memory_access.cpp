@@ -24,8 +24,8 @@ void require_shared(const void* address, int bytes, const void* instruction, con
 }
 
 static void checked(const void* address, int bytes, Direction direction, const void* instruction) {
-  profile_access(address, (size_t)bytes, direction == Direction::READ ? AccessKind::LOAD : AccessKind::STORE,
-                 instruction);
+  const AccessKind kind = direction == Direction::READ ? AccessKind::LOAD : AccessKind::STORE;
+  if (profiling) count_access(address, (size_t)bytes, kind, instruction);
   if (checking()) check_access(address, (size_t)bytes, direction, instruction);
 }
 

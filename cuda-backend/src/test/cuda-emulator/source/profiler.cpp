@@ -59,8 +59,6 @@ std::map<std::string, KernelProfile>& profiles = *new std::map<std::string, Kern
 std::unordered_map<const void*, Instruction> running[MOST_WARPS];
 KernelProfile* current = nullptr;
 
-bool profiling() { return current && fact(Fact::PROFILE); }
-
 // Lanes of an access are served together as far as their words fit: all with 4 bytes each, half a warp with 8, a quarter
 // with 16. A wavefront takes one word from each bank.
 void count_banks(Statistics& statistics, const WarpAccess& access, int bytes) {
@@ -146,13 +144,16 @@ void append_kernel(std::string& out, const std::string& name, const KernelProfil
 
 }  // namespace
 
+bool profiling = false;
+
 void profile_launch(const std::string& kernel) {
-  current = fact(Fact::PROFILE) ? &profiles[kernel] : nullptr;
-  if (current) current->launches++;
+  profiling = fact(Fact::PROFILE) != 0;
+  if (!profiling) return;
+  current = &profiles[kernel];
+  current->launches++;
 }
 
-void profile_access(const void* address, size_t bytes, AccessKind kind, const void* instruction) {
-  if (!profiling()) return;
+void count_access(const void* address, size_t bytes, AccessKind kind, const void* instruction) {
   const Fiber& fiber = block.fiber();
   Instruction& what = running[fiber.warp][instruction];
   what.kind = kind;
@@ -163,27 +164,25 @@ void profile_access(const void* address, size_t bytes, AccessKind kind, const vo
   what.accesses[execution].lanes |= 1u << fiber.lane;
 }
 
-void profile_copy(const void* target, int bytes, const void* source, int source_bytes, const void* instruction) {
-  if (!profiling()) return;
+void count_copy(const void* target, int bytes, const void* source, int source_bytes, const void* instruction) {
   // Both ends of one instruction are told apart by an address of their own.
-  profile_access(target, (size_t)bytes, AccessKind::COPY, instruction);
-  if (source_bytes) profile_access(source, (size_t)source_bytes, AccessKind::COPY, (const char*)instruction + 1);
+  count_access(target, (size_t)bytes, AccessKind::COPY, instruction);
+  if (source_bytes) count_access(source, (size_t)source_bytes, AccessKind::COPY, (const char*)instruction + 1);
 }
 
-void profile_operation(const char* name) {
-  if (profiling()) current->operations[name]++;
+void count_operation(const char* name) {
+  current->operations[name]++;
 }
 
-void profile_warp_step(int warp) {
-  if (!profiling()) return;
+void count_warp_step(int warp) {
   for (const auto& [instruction, what] : running[warp])
     for (const WarpAccess& access : what.accesses)
       if (access.lanes) count(instruction, what, access);
   running[warp].clear();
 }
 
-void profile_barrier() {
-  if (profiling()) current->barriers++;
+void count_barrier() {
+  current->barriers++;
 }
 
 std::string profile_text() {
@@ -194,7 +193,7 @@ std::string profile_text() {
 
 void reset_profile() {
   profiles.clear();
-  current = nullptr;
+  profiling = false;
 }
 
 }  // namespace emulator

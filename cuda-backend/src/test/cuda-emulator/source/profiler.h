@@ -12,13 +12,16 @@ namespace emulator {
 
 enum class AccessKind { LOAD, STORE, MATRIX, COPY };
 
-// All of these do nothing unless Fact::PROFILE is set.
+// A launch begins: whether it is profiled is what Fact::PROFILE says now.
 void profile_launch(const std::string& kernel);
-void profile_access(const void* address, size_t bytes, AccessKind kind, const void* instruction);
-void profile_copy(const void* target, int bytes, const void* source, int source_bytes, const void* instruction);
-void profile_operation(const char* name);
-void profile_warp_step(int warp);
-void profile_barrier();
+extern bool profiling;
+
+// Only while profiling.
+void count_access(const void* address, size_t bytes, AccessKind kind, const void* instruction);
+void count_copy(const void* target, int bytes, const void* source, int source_bytes, const void* instruction);
+void count_operation(const char* name);
+void count_warp_step(int warp);
+void count_barrier();
 
 // A table by kernel and line of its text.
 std::string profile_text();

@@ -148,7 +148,7 @@ void multiply(void** lanes) {
     memcpy(d, &tiles.d[lane / 4][2 * (lane % 4)], 2 * sizeof(float));
     memcpy(d + 2, &tiles.d[lane / 4 + 8][2 * (lane % 4)], 2 * sizeof(float));
   }
-  profile_operation(KIND == TF32 ? "mma.tf32" : "mma.16bit");
+  if (profiling) count_operation(KIND == TF32 ? "mma.tf32" : "mma.16bit");
 }
 
 struct Rows {
@@ -161,7 +161,7 @@ void distribute(void** lanes) {
   for (int lane = 0; lane < LANES; lane++)
     for (int matrix = 0; matrix < 4; matrix++)
       rows[lane]->registers[matrix] = rows[matrix * 8 + lane / 4]->row[lane % 4];
-  profile_operation("ldmatrix.x4");
+  if (profiling) count_operation("ldmatrix.x4");
 }
 
 void distribute_transposed(void** lanes) {
@@ -175,7 +175,7 @@ void distribute_transposed(void** lanes) {
       rows[lane]->registers[matrix] = element(row) | element(row + 1) << 16;
     }
   }
-  profile_operation("ldmatrix.x4.trans");
+  if (profiling) count_operation("ldmatrix.x4.trans");
 }
 
 }  // namespace
@@ -189,7 +189,7 @@ EXPORT void emulated_ldmatrix(uint32_t* registers, const void* row, int transpos
   const void* instruction = __builtin_return_address(0);
   Rows mine;
   require_shared(row, sizeof mine.row, instruction, "ldmatrix row address");
-  profile_access(row, sizeof mine.row, AccessKind::MATRIX, instruction);
+  if (profiling) count_access(row, sizeof mine.row, AccessKind::MATRIX, instruction);
   if (checking()) check_access(row, sizeof mine.row, Direction::READ, instruction);
   memcpy(mine.row, row, sizeof mine.row);
   mine.registers = registers;

@@ -24,9 +24,6 @@ import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Shape;
 import org.quern.core.Tensor;
-import org.quern.kernels.DeviceBackend;
-import org.quern.kernels.Ladder;
-import org.quern.kernels.Ladder.AttentionRung;
 
 /// Causal attention, forward, GPT-2's 12 heads of 64: time over the context length.
 ///
@@ -132,17 +129,11 @@ public class AttentionBenchmark {
           s.device()
               .ops()
               .attention(s.y(), s.lse(), s.q(), s.k(), s.v(), s.spec(), s.positions(), s.scope());
-      case "loops" -> climb(s, AttentionRung.LOOPS);
-      case "triangular" -> climb(s, AttentionRung.TRIANGULAR);
-      case "tiled-flash" -> climb(s, AttentionRung.TILED_FLASH);
-      default -> throw new IllegalArgumentException("no implementation is named " + implementation);
+      default ->
+          AttentionLadder.run(
+              s.device(), implementation, s.y(), s.q(), s.k(), s.v(), s.spec().scale(), s.scope());
     }
     s.device().sync();
-  }
-
-  private static void climb(Setting s, AttentionRung rung) {
-    Ladder.attention(
-        (DeviceBackend) s.device(), rung, s.y(), s.q(), s.k(), s.v(), s.spec().scale(), s.scope());
   }
 
   /// Closes the backend.

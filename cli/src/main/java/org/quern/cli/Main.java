@@ -22,6 +22,7 @@ import picocli.CommandLine.ScopeType;
       VerifyCommand.class,
       TuneCommand.class,
       BenchCommand.class,
+      DayCommand.class,
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {

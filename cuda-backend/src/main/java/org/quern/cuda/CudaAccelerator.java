@@ -15,6 +15,7 @@ import org.quern.core.Settings;
 import org.quern.kernels.Accelerator;
 import org.quern.kernels.Arguments;
 import org.quern.kernels.Arguments.Argument;
+import org.quern.kernels.CudaDeviceOps.Features;
 import org.quern.kernels.DeviceLimits;
 import org.quern.kernels.Grid;
 import org.quern.kernels.KernelVariant;
@@ -117,6 +118,13 @@ final class CudaAccelerator implements Accelerator {
     return stream.device().limits();
   }
 
+  /// {@return what tells the device from others}
+  ///
+  /// @param tf32 whether F32 operands may be rounded to TF32
+  Features features(boolean tf32) {
+    return new Features(stream.device().capability(), tf32);
+  }
+
   /// {@return what is held for this}
   Resources resources() {
     return stream.resources();
@@ -139,7 +147,7 @@ final class CudaAccelerator implements Accelerator {
   public void free(Buffer buffer) {
     checkOpen();
     CudaBuffer mine = mine(buffer);
-    replay.flush(); // what is held back may use it
+    replay.interrupt(); // what is held back may use it
     long address = mine.take();
     buffers.remove(mine);
     memory.free(address);

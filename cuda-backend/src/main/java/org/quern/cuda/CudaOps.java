@@ -9,20 +9,21 @@ import org.quern.core.Sink;
 import org.quern.core.Tensor;
 import org.quern.core.Trans;
 import org.quern.kernels.Cost;
+import org.quern.kernels.CudaDeviceOps;
 import org.quern.kernels.DeviceContext;
-import org.quern.kernels.DeviceOps;
 
 /// The operations of a CUDA device: products go to cuBLAS where it is there and takes them, all
 /// else to our own kernels.
-final class CudaOps extends DeviceOps {
+final class CudaOps extends CudaDeviceOps {
   private final CudaAccelerator accelerator;
 
   /// Works with an opened device.
   ///
   /// @param context of the backend
   /// @param accelerator the device
-  CudaOps(DeviceContext context, CudaAccelerator accelerator) {
-    super(context);
+  /// @param tf32 whether F32 operands may be rounded to TF32
+  CudaOps(DeviceContext context, CudaAccelerator accelerator, boolean tf32) {
+    super(context, accelerator.features(tf32));
     this.accelerator = accelerator;
   }
 

@@ -91,7 +91,10 @@ public final class CudaProvider implements BackendProvider {
   static DeviceBackend open(CudaDevice device, Settings settings, Options options, Tuning tuning) {
     CudaAccelerator accelerator = new CudaAccelerator(device, settings, options);
     return new DeviceBackend(
-        accelerator, settings, tuning, context -> new CudaOps(context, accelerator));
+        accelerator,
+        settings,
+        tuning,
+        context -> new CudaOps(context, accelerator, settings.tf32()));
   }
 
   /// {@return what is switched on, as the user says}
@@ -110,7 +113,8 @@ public final class CudaProvider implements BackendProvider {
     return measured == null ? Tuning.defaults(device.limits()) : measured;
   }
 
-  private static @Nullable Path tuningFile(CudaDevice device) {
+  /// {@return where the tuning of a device is kept; null where nothing is}
+  static @Nullable Path tuningFile(CudaDevice device) {
     Path folder = ProgramCache.standard("cuda").folder();
     return folder == null
         ? null
@@ -130,13 +134,16 @@ public final class CudaProvider implements BackendProvider {
     }
     Tuning fastest;
     Tuning defaults = Tuning.defaults(chosen.limits());
-    try (DeviceBackend backend = open(chosen, settings, options(), defaults)) {
+    // Sizes are of our own kernels, each measured by itself.
+    Options plain = options().withCublas(false).withGraphs(false);
+    try (DeviceBackend backend = open(chosen, settings, plain, defaults)) {
       fastest = Tuner.tune(backend, progress);
     }
     return kept(chosen, fastest);
   }
 
-  private static List<String> kept(CudaDevice device, Tuning tuning) {
+  /// {@return what to tell about a tuning, after keeping it}
+  static List<String> kept(CudaDevice device, Tuning tuning) {
     Path file = tuningFile(device);
     List<String> out = new ArrayList<>();
     out.add("cuda:%d, %s".formatted(device.info().index(), device.name()));

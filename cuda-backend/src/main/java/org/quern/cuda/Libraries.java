@@ -78,7 +78,7 @@ final class Libraries {
       return null;
     } catch (IOException e) {
       return new Missing(
-          "JCuda's native part cannot be unpacked: " + e.getMessage(),
+          "JCuda's native part cannot be unpacked " + e.getMessage(),
           "give -Dquern.cache a folder of your own, with 2 MiB of room" + OR_CPU,
           e);
     } catch (LinkageError | CudaException e) {

@@ -2,9 +2,9 @@ package org.quern.cuda;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import jcuda.Pointer;
@@ -39,7 +39,7 @@ final class Modules {
   private final CommandStream stream;
   private final ProgramCache cache;
   private final Shipped shipped;
-  private final Map<KernelVariant, Boolean> offers = new HashMap<>();
+  private final Map<KernelVariant, Boolean> offers = new ConcurrentHashMap<>(); // asked at any time
 
   Modules(CommandStream stream, ProgramCache cache, Shipped shipped) {
     this.stream = stream;

@@ -109,13 +109,16 @@ final class Natives {
         put(folder, part, content);
         return new Unpacked(folder, false);
       } catch (IOException | UncheckedIOException | SecurityException e) {
-        refusal = "%s cannot be used (%s), and ".formatted(cache, e.getMessage());
+        refusal = "in %s (%s), nor ".formatted(cache, e.getClass().getSimpleName());
       }
     }
     try {
       return temporary(part, content);
     } catch (IOException | UncheckedIOException e) {
-      throw new IOException(refusal + "nor can the folder for temporary files: " + e, e);
+      throw new IOException(
+          "%sin %s (%s)"
+              .formatted(refusal, System.getProperty(TEMPORARY), e.getClass().getSimpleName()),
+          e);
     }
   }
 

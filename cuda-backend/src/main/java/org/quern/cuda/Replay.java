@@ -51,6 +51,7 @@ final class Replay implements AutoCloseable {
   private final List<Command> segment = new ArrayList<>();
   private long hash;
   private long hostBytes;
+  private boolean interrupted; // something came that a graph cannot do
   private int repeats = 2; // how often a segment has to come before a graph is made of it
   private boolean enabled;
 
@@ -95,13 +96,12 @@ final class Replay implements AutoCloseable {
     }
   }
 
-  /// Gives the device what was held back, and makes its context the current one: what follows
-  /// directly is in order.
+  /// Gives the device what was held back, and makes its context the current one.
   ///
   /// @throws DeviceException if the device does not take a command. What it has not taken stays, so
   ///   that it may be tried again when memory has been freed. Any other failure loses the device:
   ///   the one who gave the command has gone on, and would never hear of it
-  void flush() {
+  private void flush() {
     stream.makeCurrent();
     candidates.clear();
     while (!held.isEmpty()) {
@@ -172,10 +172,7 @@ final class Replay implements AutoCloseable {
     try {
       graph.launch();
     } catch (DeviceException e) {
-      if (e.effect() == Effect.DEVICE_LOST) {
-        throw e;
-      }
-      giveUp(e);
+      dropFor(e, graph);
       return false;
     }
     held.clear();
@@ -194,6 +191,7 @@ final class Replay implements AutoCloseable {
         enabled
             && segment.size() >= LEAST_COMMANDS
             && segment.size() <= MOST_COMMANDS
+            && !interrupted
             && hostBytes <= MOST_HOST_BYTES;
     if (worthIt && timesSeen() >= repeats) {
       capture();
@@ -216,10 +214,7 @@ final class Replay implements AutoCloseable {
       graphs.addFirst(new CapturedSegment(stream, issuer, segment));
       seen.remove(hash);
     } catch (DeviceException e) {
-      if (e.effect() == Effect.DEVICE_LOST) {
-        throw e;
-      }
-      giveUp(e);
+      dropFor(e, null);
       return;
     }
     if (graphs.size() > MOST_GRAPHS) {
@@ -230,15 +225,25 @@ final class Replay implements AutoCloseable {
     }
   }
 
-  /// Goes on without graphs: they only save time.
-  private void giveUp(DeviceException e) {
+  /// Goes on without a graph, for want of memory, or without any: they only save time.
+  private void dropFor(DeviceException e, @Nullable CapturedSegment graph) {
+    if (e.effect() == Effect.DEVICE_LOST) {
+      throw e;
+    }
+    candidates.clear();
+    if (e.effect() == Effect.OUT_OF_MEMORY) {
+      if (graph != null) {
+        graphs.remove(graph);
+        graph.close();
+      }
+      return;
+    }
     LOG.log(
         System.Logger.Level.INFO,
         "{0}: no more CUDA graphs, each command is given by itself: {1}",
         stream.device().name(),
         e.getMessage());
     enabled = false;
-    candidates.clear();
     dropGraphs();
   }
 
@@ -246,13 +251,23 @@ final class Replay implements AutoCloseable {
     segment.clear();
     hash = 0;
     hostBytes = 0;
+    interrupted = false;
     candidates.clear();
     candidates.addAll(graphs);
   }
 
+  /// Gives the device what was held back, since memory that it may use is about to go. What else
+  /// comes up to the next wait is given one by one, each time.
+  ///
+  /// @throws DeviceException like [#flush]
+  void interrupt() {
+    flush();
+    interrupted |= !segment.isEmpty();
+  }
+
   /// Forgets the graphs that launch a kernel, which is about to go.
   void forget(CudaKernel kernel) {
-    flush();
+    interrupt();
     for (CapturedSegment graph : List.copyOf(graphs)) {
       if (graph.uses(kernel)) {
         graphs.remove(graph);

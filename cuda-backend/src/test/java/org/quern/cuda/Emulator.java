@@ -3,6 +3,7 @@ package org.quern.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -186,6 +187,27 @@ final class Emulator {
     .address_size 64
     """
         .formatted(variant.folder(), variant.entry(), definitions);
+  }
+
+  /// Compiles kernels ahead of their modules, with checks if [Fact#CHECK] is set, as many at once
+  /// as there are processors: a test that needs hundreds is done sooner. What is compiled already
+  /// costs nothing.
+  ///
+  /// @param variants which
+  /// @throws IllegalArgumentException with the compiler's messages, if one does not compile
+  void compile(Collection<KernelVariant> variants) {
+    variants.parallelStream()
+        .map(Emulator::ptx)
+        .forEach(
+            ptx -> {
+              try (Arena arena = Arena.ofConfined()) {
+                String log = calls.text("emu_build", arena.allocateFrom(ptx));
+                if (!log.isEmpty()) {
+                  throw new IllegalArgumentException(
+                      ptx.lines().findFirst().orElse("") + "\n" + log);
+                }
+              }
+            });
   }
 
   /// {@return where the libraries are}

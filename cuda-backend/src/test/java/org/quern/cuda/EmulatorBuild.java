@@ -91,7 +91,7 @@ final class EmulatorBuild {
     try (Stream<Path> files = Files.walk(sources)) {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
-        if (!file.toString().endsWith(".md")) {
+        if (!file.toString().endsWith(".md") && !file.startsWith(sources.resolve("selftest"))) {
           digest.update(sources.relativize(file).toString().getBytes(UTF_8));
           digest.update(Files.readAllBytes(file));
         }
@@ -104,7 +104,7 @@ final class EmulatorBuild {
 
   private static void build(Path sources, Path folder) throws IOException {
     Path unfinished = folder.resolveSibling(folder.getFileName() + ".unfinished");
-    Path log = folder.resolveSibling("build.log");
+    Path log = folder.resolveSibling(folder.getFileName() + ".log");
     try {
       int code =
           new ProcessBuilder(sources.resolve("build.sh").toString(), unfinished.toString())

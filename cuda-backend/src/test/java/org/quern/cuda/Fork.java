@@ -51,6 +51,10 @@ final class Fork {
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
       command.addAll(List.of("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
       command.add("--enable-native-access=ALL-UNNAMED");
+      String agent = System.getProperty("quern.test.agent", "");
+      if (agent.startsWith("-javaagent:")) {
+        command.add(agent); // what runs there counts too
+      }
       command.addAll(options);
       command.addAll(List.of("-cp", classPath(main), main.getName()));
       command.addAll(List.of(arguments));

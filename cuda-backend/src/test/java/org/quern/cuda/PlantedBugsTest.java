@@ -3,9 +3,11 @@ package org.quern.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.quern.cuda.SelfTestKernels.PLANTED_BUGS;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,9 +40,10 @@ class PlantedBugsTest {
   }
 
   static Stream<String> rightKernels() {
-    return Stream.of(PlantedBugs.text().split("void "))
-        .filter(s -> s.startsWith("right_"))
-        .map(s -> s.substring(0, s.indexOf('(')));
+    return Pattern.compile("(?:void |COLUMN\\()(right_\\w+)")
+        .matcher(SelfTestKernels.text(PLANTED_BUGS))
+        .results()
+        .map(r -> r.group(1));
   }
 
   @ParameterizedTest
@@ -110,7 +113,11 @@ class PlantedBugsTest {
     emulator.set(Fact.CHECK, 1);
     run("race_global", 1, 64);
     long line =
-        PlantedBugs.text().lines().takeWhile(l -> !l.contains("void race_global(")).count() + 1;
+        SelfTestKernels.text(PLANTED_BUGS)
+                .lines()
+                .takeWhile(l -> !l.contains("void race_global("))
+                .count()
+            + 1;
     assertTrue(emulator.reports().contains("program:" + line + "\n"), emulator.reports());
   }
 
@@ -155,6 +162,28 @@ class PlantedBugsTest {
   }
 
   @Test
+  void bankConflictsAreCounted() {
+    emulator.set(Fact.CHECK, 1);
+    emulator.set(Fact.PROFILE, 1);
+    run("right_column", 1, 32);
+    run("right_column_of_one_bank", 1, 32);
+    String profile = emulator.profile();
+    String text = SelfTestKernels.text(PLANTED_BUGS);
+    for (String kernel : new String[] {"right_column", "right_column_of_one_bank"}) {
+      long line = text.lines().takeWhile(l -> !l.contains("COLUMN(" + kernel + ",")).count() + 1;
+      String conflicts = kernel.equals("right_column") ? "0" : "31";
+      String row =
+          profile
+              .lines()
+              .filter(
+                  l -> l.contains("program:" + line) && l.contains("load") && l.contains("shared"))
+              .findFirst()
+              .orElse(profile);
+      assertTrue(row.endsWith("conflicts " + conflicts), profile);
+    }
+  }
+
+  @Test
   void votesAreCounted() {
     assertEquals(110, run("right_votes", 1, 64).out()[63]);
   }
@@ -164,7 +193,7 @@ class PlantedBugsTest {
   /// Runs one of the kernels; what it leaves in `out` is only there after success.
   private Run run(String kernel, int blocks, int threads) {
     try (EmulatedDevice device = EmulatedDevice.open(emulator)) {
-      MemorySegment function = device.function(PlantedBugs.ptx(device), kernel);
+      MemorySegment function = device.function(SelfTestKernels.ptx(device, PLANTED_BUGS), kernel);
       float[] numbers = new float[256];
       for (int i = 0; i < numbers.length; i++) {
         numbers[i] = i * 37 % 23 / 4.0f + i;

@@ -1,5 +1,7 @@
 package org.quern.cuda;
 
+import static org.junit.jupiter.api.Assertions.assertNull;
+
 import org.quern.core.Settings;
 import org.quern.cuda.CudaAccelerator.Options;
 import org.quern.kernels.DeviceBackend;
@@ -40,6 +42,16 @@ final class Present {
   /// @param profile whether kernels can be timed
   static CudaAccelerator accelerator(Options options, boolean profile) {
     return new CudaAccelerator(device(), Settings.load().withProfile(profile), options);
+  }
+
+  /// {@return the first device as it is now, opened, for the caller to close}
+  ///
+  /// @param profile whether kernels can be timed
+  static CudaAccelerator fresh(boolean profile) {
+    Emulator.load();
+    assertNull(Libraries.driver());
+    CudaDevice device = Devices.find().usable().getFirst();
+    return new CudaAccelerator(device, Settings.load().withProfile(profile), options());
   }
 
   /// {@return a backend on the first device, for the caller to close}

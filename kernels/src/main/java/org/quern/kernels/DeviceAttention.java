@@ -181,12 +181,12 @@ final class DeviceAttention {
     return Catalogue.ROWS.stream().filter(row -> (long) arrays * row <= floats).toList();
   }
 
-  private static void check(String op, Tensor lse, Tensor positions) {
+  static void check(String op, Tensor lse, Tensor positions) {
     DeviceOps.requireF32(op, lse);
     DeviceOps.requireInts(op, positions);
   }
 
-  private static void addSpec(Arguments arguments, AttentionSpec spec) {
+  static void addSpec(Arguments arguments, AttentionSpec spec) {
     arguments
         .add(spec.scale())
         .add(DeviceOps.flag(spec.mask().direction() == Mask.Direction.CAUSAL))
@@ -271,14 +271,7 @@ final class DeviceAttention {
           ops, dq, dk, dv, dy, y, lse, q, k, v, spec, positions, scratch);
       return;
     }
-    Tensor delta = scratch.floats(lse.shape().toArray());
-    long rows = lse.elements();
-    ops.launch(
-        Catalogue.ATTENTION_BACKWARD_DOTS,
-        Map.of("X", dy.dtype()),
-        Geometry.PerElement.items(ops.tuning(), rows),
-        new Arguments().add(delta).add(dy).add(y).add(rows).add(size),
-        Cost.of(2.0 * dy.elements(), dy, y));
+    Tensor delta = dots(dy, y, lse, scratch);
     long slices = q.shape().dim(0) * q.shape().dim(1);
     Arguments queries = new Arguments().add(dq.tensor()).add(dy).add(q).add(k).add(v);
     addShape(queries.add(lse).add(delta).add(positions), q, k);
@@ -301,7 +294,20 @@ final class DeviceAttention {
     scratch.release(delta);
   }
 
-  private static void addShape(Arguments arguments, Tensor q, Tensor k) {
+  /// {@return the dot product of each row of dy with that of y, (B, H, S)}
+  Tensor dots(Tensor dy, Tensor y, Tensor lse, Scope scratch) {
+    Tensor delta = scratch.floats(lse.shape().toArray());
+    long rows = lse.elements();
+    ops.launch(
+        Catalogue.ATTENTION_BACKWARD_DOTS,
+        Map.of("X", dy.dtype()),
+        Geometry.PerElement.items(ops.tuning(), rows),
+        new Arguments().add(delta).add(dy).add(y).add(rows).add(DeviceOps.width(dy)),
+        Cost.of(2.0 * dy.elements(), dy, y));
+    return delta;
+  }
+
+  static void addShape(Arguments arguments, Tensor q, Tensor k) {
     arguments
         .add(Math.toIntExact(q.shape().dim(0) * q.shape().dim(1)))
         .add(q.shape().intDim(1))
@@ -316,7 +322,7 @@ final class DeviceAttention {
 
   /// {@return operations of so many multiply-adds a pair of query and key and element of a head:
   /// all pairs, or half of them under a causal mask, as is usual (arXiv:2307.08691, section 4.1)}
-  private static double flops(Tensor q, Tensor k, AttentionSpec spec, int each) {
+  static double flops(Tensor q, Tensor k, AttentionSpec spec, int each) {
     double pairs = (double) q.elements() * k.shape().dim(2);
     boolean half =
         spec.mask().direction() == Mask.Direction.CAUSAL && q.shape().dim(2) == k.shape().dim(2);

@@ -119,19 +119,9 @@ final class DeviceMatmul {
       @Nullable Tensor scales,
       float alpha,
       Epilogue epilogue) {
-    int rowsOfA = dims.m() == 1 ? 1 : ROWS_OF_A;
-    Grid grid =
-        new Grid(
-            (dims.n() + ROWS_OF_B - 1) / ROWS_OF_B,
-            (dims.m() + rowsOfA - 1) / rowsOfA,
-            1,
-            ops.tuning().rowGroup());
-    Map<String, Object> chosen = storages(c.tensor(), a);
-    chosen.put("MR", rowsOfA);
-    chosen.put("NR", ROWS_OF_B);
-    chosen.put("Q8", scales == null ? 0 : 1);
-    if (scales == null) {
-      chosen.put("B", b.dtype());
+    Dispatch dispatch = ops.vectorProduct(dims, c.tensor().dtype(), a, b, scales != null);
+    if (dispatch == null) {
+      dispatch = rows(dims, c, a, b, scales);
     }
     Arguments arguments =
         new Arguments()
@@ -147,11 +137,29 @@ final class DeviceMatmul {
             .add(blocks(dims.k()));
     finish(arguments, c, alpha, epilogue);
     ops.launch(
-        scales == null ? Catalogue.MATMUL_ROWS : Catalogue.MATMUL_ROWS_Q8,
-        chosen,
-        grid,
-        arguments,
-        Cost.of(dims.flops(), c.tensor(), a, b));
+        dispatch.variant(), dispatch.grid(), arguments, Cost.of(dims.flops(), c.tensor(), a, b));
+  }
+
+  /// A kernel, and how it is launched.
+  record Dispatch(KernelVariant variant, Grid grid) {}
+
+  private Dispatch rows(MatmulDims dims, Sink c, Tensor a, Tensor b, @Nullable Tensor scales) {
+    int rowsOfA = dims.m() == 1 ? 1 : ROWS_OF_A;
+    Grid grid =
+        new Grid(
+            (dims.n() + ROWS_OF_B - 1) / ROWS_OF_B,
+            (dims.m() + rowsOfA - 1) / rowsOfA,
+            1,
+            ops.tuning().rowGroup());
+    Map<String, Object> chosen = storages(c.tensor(), a);
+    chosen.put("MR", rowsOfA);
+    chosen.put("NR", ROWS_OF_B);
+    chosen.put("Q8", scales == null ? 0 : 1);
+    if (scales == null) {
+      chosen.put("B", b.dtype());
+    }
+    KernelSpec kernel = scales == null ? Catalogue.MATMUL_ROWS : Catalogue.MATMUL_ROWS_Q8;
+    return new Dispatch(kernel.variant(ops.tuning(), chosen), grid);
   }
 
   private static Map<String, Object> storages(Tensor c, Tensor a) {

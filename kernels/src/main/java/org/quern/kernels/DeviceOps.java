@@ -49,6 +49,23 @@ public class DeviceOps implements Ops {
     this.rows = new DeviceRows(this);
   }
 
+  /// {@return the kernel for a product of few rows with the rows of a matrix, where there is a
+  /// better one than `matmul_rows`, with its arguments; else null}
+  ///
+  /// @param dims of the product
+  /// @param c storage of the result
+  /// @param a (M, K)
+  /// @param b (N, K), or the values of a quantized weight
+  /// @param quantized whether it is one
+  DeviceMatmul.@Nullable Dispatch vectorProduct(
+      MatmulDims dims, DType c, Tensor a, Tensor b, boolean quantized) {
+    return null;
+  }
+
+  final DeviceAttention attention() {
+    return attention;
+  }
+
   final DeviceLimits limits() {
     return limits;
   }
@@ -60,17 +77,27 @@ public class DeviceOps implements Ops {
   /// Launches a kernel of the catalogue.
   final void launch(
       KernelSpec spec, Map<String, ?> chosen, Grid grid, Arguments arguments, Cost cost) {
+    launch(spec.variant(tuning, chosen), grid, arguments, cost);
+  }
+
+  /// Launches a variant.
+  final void launch(KernelVariant variant, Grid grid, Arguments arguments, Cost cost) {
     for (Arguments.Argument argument : arguments.list()) {
       if (argument instanceof Arguments.Argument.Pointer p) {
-        QuantizedWeight.refuse(spec.entry(), p.buffer());
+        QuantizedWeight.refuse(variant.entry(), p.buffer());
       }
     }
-    launcher.launch(spec.variant(tuning, chosen), grid, arguments, cost);
+    launcher.launch(variant, grid, arguments, cost);
   }
 
   /// {@return whether the device has that variant of a kernel, or can make it}
   final boolean offers(KernelSpec spec, Map<String, ?> chosen) {
-    return launcher.accelerator().offers(spec.variant(tuning, chosen));
+    return offers(spec.variant(tuning, chosen));
+  }
+
+  /// {@return whether the device has a variant, or can make it}
+  final boolean offers(KernelVariant variant) {
+    return launcher.accelerator().offers(variant);
   }
 
   /// Queues work that is not a kernel of ours, such as a library's, like a launch: behind the door,

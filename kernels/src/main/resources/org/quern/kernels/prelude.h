@@ -102,7 +102,10 @@ DEVICE vec vwhere_greater(vec a, vec b, vec yes, vec no) { return select(no, yes
 
 #else
 /* ------------------------------------------------------------------------------------------ CUDA C */
-#define KERNEL(name, group) extern "C" __global__ __launch_bounds__(group) void name
+/* `group` is the items of a block; CUDA alone: and, behind a comma, how many blocks a multiprocessor shall take at once. Said
+   or not, the compiler is told: else it guesses, and spills registers for blocks that nobody asked for. */
+#define KERNEL(name, group) KERNEL_BOUNDS(name, group, 1, )
+#define KERNEL_BOUNDS(name, items, blocks, ...) extern "C" __global__ __launch_bounds__(items, blocks) void name
 #define DEVICE static __device__ __forceinline__
 #define GLOBAL
 #define LOCAL

@@ -80,6 +80,12 @@ record AttentionShape(int batch, int heads, int queries, int keys, List<Integer>
 
   /// {@return keys or values (B, H, T, D), huge in rows that no query of their text sees}
   Tensor cache(Trial t, String what, Mask mask, int size, double factor) {
+    return cache(t, what, DType.F32, mask, size, factor);
+  }
+
+  /// {@return the same in another storage}
+  Tensor cache(Trial t, String what, DType dtype, Mask mask, int size, double factor) {
+    double huge = dtype == DType.F16 ? 60_000 : 1e18; // F16 ends at 65,504
     double[] x = t.normals(what, (long) batch * heads * keys * size);
     for (int n = 0; n < x.length; n++) {
       int b = n / size / keys / heads;
@@ -88,9 +94,9 @@ record AttentionShape(int batch, int heads, int queries, int keys, List<Integer>
       for (int i = 0; i < queries; i++) {
         seen |= sees(mask, b, i, j);
       }
-      x[n] = seen ? x[n] * factor : 1e18;
+      x[n] = seen ? x[n] * factor : huge;
     }
-    return t.input(what, DType.F32, Shape.of(batch, heads, keys, size), x);
+    return t.input(what, dtype, Shape.of(batch, heads, keys, size), x);
   }
 
   @Override

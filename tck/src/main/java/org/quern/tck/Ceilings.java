@@ -51,7 +51,8 @@ public record Ceilings(double copyRate, long copyBytes, double matmulRate, int m
   /// @param backend where
   /// @param copyBytes of each tensor; less where the device is smaller
   /// @param largest rows of a matrix
-  static Ceilings measure(Backend backend, long copyBytes, int largest) {
+  /// @throws OutOfDeviceMemoryException if it has no room for even small tensors
+  public static Ceilings measure(Backend backend, long copyBytes, int largest) {
     long bytes = copyBytes;
     double copy = 0;
     while (copy == 0) {

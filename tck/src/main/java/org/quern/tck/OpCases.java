@@ -32,6 +32,7 @@ public final class OpCases {
     EmbeddingCases.addTo(list);
     OptimizerCases.addTo(list);
     StorageCases.addTo(list);
+    AlignedCases.addTo(list);
     for (FlowFunction f : FlowFunctions.all()) {
       list.add(f.asCase());
     }

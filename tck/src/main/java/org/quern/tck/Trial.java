@@ -19,14 +19,18 @@ import org.quern.tck.reference.Rounding;
 /// One preparation of one [OpCase] on one backend: makes the inputs and outputs, and looks at them
 /// afterwards.
 ///
-/// Every tensor is a slice of a larger buffer, at an odd offset, with sentinels before and behind
-/// it. Outputs start as NaN. Inputs come from a seed derived from the names of the case and of the
-/// input, so that each backend gets the same numbers.
+/// Every tensor is a slice of a larger buffer, at an odd offset (unless [#align]ed), with sentinels
+/// before and behind it. Outputs start as NaN. Inputs come from a seed derived from the names of
+/// the case and of the input, so that each backend gets the same numbers.
 ///
 /// A trial for [Speed] has none of that: tensors as an application has them, at the beginning of
 /// their buffers, large ones with the same numbers again and again.
 public final class Trial implements AutoCloseable {
-  private static final int BEFORE = 37;
+  private static final int ODD = 37;
+
+  /// In elements: 64 bytes or more, in every storage.
+  private static final int ALIGNED = 32;
+
   private static final int BEHIND = 41;
 
   /// For speed, so many random numbers are repeated.
@@ -40,6 +44,7 @@ public final class Trial implements AutoCloseable {
   private final Purpose purpose;
   private final Scope scope;
   private final List<Slot> slots = new ArrayList<>();
+  private int before = ODD;
   private long moved;
 
   /// What a trial is for.
@@ -57,7 +62,8 @@ public final class Trial implements AutoCloseable {
   }
 
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  private record Slot(String name, Role role, Tensor whole, Tensor tensor, double[] start) {
+  private record Slot(
+      String name, Role role, Tensor whole, int before, Tensor tensor, double[] start) {
     long bytes() {
       return role == Role.UPDATED ? 2 * tensor.bytes() : tensor.bytes();
     }
@@ -81,6 +87,12 @@ public final class Trial implements AutoCloseable {
     this.name = name;
     this.purpose = purpose;
     this.scope = backend.open(name);
+  }
+
+  /// Puts the tensors that follow where wide loads may read them: as an application has them, in
+  /// the middle of a larger buffer.
+  void align() {
+    before = ALIGNED;
   }
 
   /// {@return what the float64 reference computes from the inputs of the same names}
@@ -217,22 +229,22 @@ public final class Trial implements AutoCloseable {
       if (role != Role.OUTPUT) {
         repeat(tensor, values);
       }
-      slots.add(new Slot(what, role, tensor, tensor, new double[0]));
+      slots.add(new Slot(what, role, tensor, 0, tensor, new double[0]));
       return tensor;
     }
     int count = Math.toIntExact(shape.elements());
-    double[] start = new double[BEFORE + count + BEHIND];
+    double[] start = new double[before + count + BEHIND];
     Arrays.fill(start, SENTINEL);
     for (int i = 0; i < count; i++) {
-      start[BEFORE + i] = Rounding.toStorage(values[i % values.length], dtype);
+      start[before + i] = Rounding.toStorage(values[i % values.length], dtype);
     }
     if (backend instanceof ReferenceBackend reference && dtype == DType.F32) {
       reference.perturb(start);
     }
     Tensor whole = scope.allocate(dtype, Shape.of(start.length));
     Host.write(backend, whole, start);
-    Tensor tensor = whole.slice(BEFORE, BEFORE + count).view(shape);
-    slots.add(new Slot(what, role, whole, tensor, start));
+    Tensor tensor = whole.slice(before, before + count).view(shape);
+    slots.add(new Slot(what, role, whole, before, tensor, start));
     return tensor;
   }
 
@@ -285,13 +297,13 @@ public final class Trial implements AutoCloseable {
     Map<String, double[]> out = new LinkedHashMap<>();
     for (Slot s : slots) {
       double[] now = Host.read(backend, s.whole());
-      int end = BEFORE + Math.toIntExact(s.tensor().elements());
-      requireSame(s, now, 0, BEFORE);
+      int end = s.before() + Math.toIntExact(s.tensor().elements());
+      requireSame(s, now, 0, s.before());
       requireSame(s, now, end, now.length);
       if (s.role() == Role.INPUT) {
-        requireSame(s, now, BEFORE, end);
+        requireSame(s, now, s.before(), end);
       } else {
-        out.put(s.name(), Arrays.copyOfRange(now, BEFORE, end));
+        out.put(s.name(), Arrays.copyOfRange(now, s.before(), end));
       }
     }
     return out;
@@ -302,12 +314,12 @@ public final class Trial implements AutoCloseable {
       if (Double.doubleToLongBits(now[i]) != Double.doubleToLongBits(s.start()[i])) {
         throw new Violation(
             "%s was written at element %d of %s: %s, was %s"
-                .formatted(s.name(), i - BEFORE, s.tensor().shape(), now[i], s.start()[i]));
+                .formatted(s.name(), i - s.before(), s.tensor().shape(), now[i], s.start()[i]));
       }
     }
   }
 
-  /// An operation wrote where it must not: before or behind an output, or to an input.
+  /// An operation wrote where it must not: s.before() or behind an output, or to an input.
   static final class Violation extends RuntimeException {
     private static final long serialVersionUID = 1;
 

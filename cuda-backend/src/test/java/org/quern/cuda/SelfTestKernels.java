@@ -6,23 +6,25 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
-/// The kernels of `selftest/planted_bugs.cu`, compiled by the emulator's NVRTC.
-final class PlantedBugs {
-  private static @Nullable String ptx;
+/// The kernels of the emulator's self-test, compiled by its NVRTC.
+final class SelfTestKernels {
+  /// Kernels with a bug each, and right ones.
+  static final String PLANTED_BUGS = "planted_bugs.cu";
 
-  private PlantedBugs() {}
+  /// Kernels that show what lies in registers.
+  static final String FRAGMENTS = "fragments.cu";
 
-  /// {@return their text}
-  static String text() {
-    return read("planted_bugs.cu");
-  }
+  private static final Map<String, String> COMPILED = new ConcurrentHashMap<>();
 
-  /// {@return a file of the emulator's self-test}
+  private SelfTestKernels() {}
+
+  /// {@return the text of a file}
   ///
   /// @param name of the file
-  static String read(String name) {
+  static String text(String name) {
     try {
       return Files.readString(Path.of("src/test/cuda-emulator/selftest", name));
     } catch (IOException e) {
@@ -30,14 +32,12 @@ final class PlantedBugs {
     }
   }
 
-  /// {@return their PTX}
+  /// {@return what NVRTC makes of a file}
   ///
   /// @param device through which NVRTC is called, once
-  static synchronized String ptx(EmulatedDevice device) {
-    if (ptx == null) {
-      ptx = compile(device, text());
-    }
-    return ptx;
+  /// @param name of the file
+  static String ptx(EmulatedDevice device, String name) {
+    return COMPILED.computeIfAbsent(name, n -> compile(device, text(n)));
   }
 
   /// {@return what NVRTC makes of a text}
