@@ -29,11 +29,12 @@ class AttentionForwardMmaTest {
 
   static Stream<MmaCase> cases() {
     return MmaCase.all(
+        CudaAttention::forwardGrid,
         List.of(
             new MmaTile(64, 64, 1, 1),
-            new MmaTile(64, 32, 2, 1),
+            new MmaTile(64, 16, 2, 1),
             new MmaTile(128, 64, 1, 1),
-            new MmaTile(128, 16, 2, 1)));
+            new MmaTile(128, 32, 2, 1)));
   }
 
   @ParameterizedTest(name = "{0}")

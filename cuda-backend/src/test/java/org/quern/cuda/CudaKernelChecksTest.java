@@ -2,6 +2,7 @@ package org.quern.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -76,6 +77,14 @@ class CudaKernelChecksTest {
         }
       }
     }
+    // Blocks that see nothing, and have copied rows of their own for nothing.
+    AttentionSpec causal = AttentionSpec.of(Mask.CAUSAL, SCALE);
+    var unseen =
+        new AttentionProblem(
+            DType.BF16, AttentionProblem.Arithmetic.TENSOR, 1, 70, 20, 64, causal, -66);
+    MmaCase c = new MmaCase(unseen, CudaAttention.backwardTile(DType.BF16, 64, 80));
+    out.add(new Trial("forward " + c, l -> AttentionForwardMmaTest.forward(l, c)));
+    out.add(new Trial("backward " + c, l -> AttentionBackwardMmaTest.backward(l, c)));
     return out.stream();
   }
 
@@ -122,6 +131,21 @@ class CudaKernelChecksTest {
   void staysWithinItsBoundsHoweverProductsAreSummed(Trial trial) {
     run(trial, Map.of(Fact.PRODUCT, 1L));
     run(trial, Map.of(Fact.PRODUCT, 2L));
+  }
+
+  /// Chunks are spread over the banks, so that no access to shared memory takes longer than it
+  /// must.
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("tensorCores")
+  void hasNoBankConflicts(Trial trial) {
+    try (CudaLaunch launch = new CudaLaunch(Map.of(Fact.CHECK, 1L, Fact.PROFILE, 1L))) {
+      trial.run().apply(launch);
+      String profile = Emulator.load().profile();
+      List<String> shared = profile.lines().filter(l -> l.contains("conflicts")).toList();
+      assertFalse(shared.isEmpty(), profile);
+      assertEquals(
+          List.of(), shared.stream().filter(l -> !l.endsWith("conflicts 0")).toList(), profile);
+    }
   }
 
   private static List<double[]> run(Trial trial, Map<Fact, Long> facts) {

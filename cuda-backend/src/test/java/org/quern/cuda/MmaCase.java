@@ -7,7 +7,7 @@ import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
 import org.quern.core.Mask;
 import org.quern.core.Philox;
-import org.quern.kernels.CudaAttention;
+import org.quern.kernels.Grid;
 import org.quern.kernels.MmaTile;
 
 /// An attention for the kernels on tensor cores, and the tile to do it with.
@@ -20,13 +20,20 @@ record MmaCase(AttentionProblem problem, MmaTile tile) {
 
   private static final long SEED = 0x5eed_0123_4567L;
 
-  /// {@return every storage, head size and tile, with all kinds of masks, positions and lengths}
-  static Stream<MmaCase> all(List<MmaTile> tiles) {
+  /// How much shared memory a kernel takes.
+  interface Footprint {
+    /// {@return the launch with that tile}
+    Grid grid(DType x, int size, MmaTile tile, long slices, int rows);
+  }
+
+  /// {@return every storage, head size and tile that a kernel has shared memory for, with all kinds
+  /// of masks, positions and lengths}
+  static Stream<MmaCase> all(Footprint footprint, List<MmaTile> tiles) {
     List<MmaCase> out = new ArrayList<>();
     for (DType x : List.of(DType.BF16, DType.F16, DType.F32)) {
       for (int size : new int[] {64, 128}) {
         for (MmaTile tile : tiles) {
-          if (bytes(x, size, tile) > MOST_SHARED) {
+          if (footprint.grid(x, size, tile, 1, 1).dynamicLocalBytes() > MOST_SHARED) {
             continue;
           }
           shapes(x, size).forEach(p -> out.add(new MmaCase(p, tile)));
@@ -34,11 +41,6 @@ record MmaCase(AttentionProblem problem, MmaTile tile) {
       }
     }
     return out.stream();
-  }
-
-  /// As much as the hungriest of the kernels takes.
-  private static int bytes(DType x, int size, MmaTile tile) {
-    return CudaAttention.keysGrid(x, size, tile, 1, 1).dynamicLocalBytes();
   }
 
   /// Lengths around tiles of 64, and what attention can be asked for.
@@ -56,6 +58,8 @@ record MmaCase(AttentionProblem problem, MmaTile tile) {
     out.add(problem(x, 1, 33, 47, size, AttentionSpec.of(wide, scale), 3));
     out.add(problem(x, 2, 45, 17, size, AttentionSpec.of(Mask.FULL, scale), 0));
     out.add(problem(x, 1, 21, 19, size, AttentionSpec.of(Mask.CAUSAL, scale), -3, 1 << 20));
+    // Tiles of which one query does not see one key, at the band's beginning and its end.
+    out.add(problem(x, 1, 150, 160, size, AttentionSpec.of(Mask.banded(100), scale), 5, 14));
     out.add(problem(x, 2, 64, 64, size, new AttentionSpec(Mask.CAUSAL, scale, 0.25f, SEED), 0, 0));
     out.add(problem(x, 2, 37, 71, size, new AttentionSpec(Mask.FULL, scale, 0.5f, SEED), 0, 0));
     out.add(problem(x, 2, 70, 68, size, new AttentionSpec(banded, scale, 0.1f, ~SEED), 1));

@@ -23,6 +23,23 @@ DEVICE float row_value(const float* lse, const float* delta, int q0, int queries
   return row < queries && ITEM < 2 * BN ? delta[row] : 0.0f;
 }
 
+/* p, scores, become weights, and ds, which was the gradient of weights after dropout, that of scores. Of the queries, which
+   are columns, `values` has lse and delta. Dropout multiplied the weights that it kept with `keep`. */
+DEVICE void score_gradients(
+    float (&ds)[BN / 8][4], float (&p)[BN / 8][4], smem_t values, float unit, float keep) {
+  UNROLL
+  for (int c = 0; c < BN / 8; c++) {
+    const smem_t at = values + (8 * c + LANE_COLUMN) * 4;
+    const uint2 totals = lds64(at), dots = lds64(at + 4 * BN);
+    UNROLL
+    for (int e = 0; e < 4; e++) {
+      const float total = FROM_BITS(e % 2 ? totals.y : totals.x), dot = FROM_BITS(e % 2 ? dots.y : dots.x);
+      p[c][e] = ex2(p[c][e] * unit - total);
+      ds[c][e] = p[c][e] * (ds[c][e] * keep - dot);
+    }
+  }
+}
+
 #define BOUNDS WG, RESIDENT
 KERNEL(attention_backward_mma_keys, BOUNDS)(
     OUT(X, dk), OUT(X, dv), IN(X, dy), IN(X, q), IN(X, k), IN(X, v), IN(F32, lse), IN(F32, delta), IN(I32, positions),
@@ -99,17 +116,7 @@ KERNEL(attention_backward_mma_keys, BOUNDS)(
         bits = kept_queries<BN / 8>(seed, corner, keys, (uint)threshold);
         drop(ds[i], bits);
       }
-      UNROLL
-      for (int c = 0; c < BN / 8; c++) {
-        const smem_t at = values + (2 * stage * BN + 8 * c + LANE_COLUMN) * 4;
-        const uint2 totals = lds64(at), dots = lds64(at + 4 * BN);
-        UNROLL
-        for (int e = 0; e < 4; e++) {
-          const float total = FROM_BITS(e % 2 ? totals.y : totals.x), dot = FROM_BITS(e % 2 ? dots.y : dots.x);
-          p[i][c][e] = ex2(p[i][c][e] * unit - total);
-          ds[i][c][e] = p[i][c][e] * (ds[i][c][e] * keep - dot);
-        }
-      }
+      score_gradients(ds[i], p[i], values + 8 * stage * BN, unit, keep);
       if (threshold) drop(p[i], bits);
     }
     multiply_columns(ov, p, dy_tile);

@@ -15,6 +15,38 @@
    Launch: B H ceil(S / BM) blocks of 128 items, (2 BM + 4 BN) D sizeof(X) bytes of dynamic shared memory: the next keys
    and values are copied beside the products with these. */
 
+/* Of each of a warp's rows lse, in units of 2^x, and delta. Where there is no row, its weights are 0. */
+struct RowValues {
+  float totals[BLOCKS][2], dots[BLOCKS][2];
+};
+DEVICE void get_row_values(RowValues& x, const float* lse, const float* delta, int first, int end) {
+  UNROLL
+  for (int i = 0; i < BLOCKS; i++) {
+    UNROLL
+    for (int half = 0; half < 2; half++) {
+      const int row = first + 16 * i + 8 * half + LANE_ROW;
+      x.totals[i][half] = row < end ? lse[row] * LOG2_E : -MINUS_INFINITY;
+      x.dots[i][half] = row < end ? delta[row] : 0.0f;
+    }
+  }
+}
+
+/* ds becomes the gradient of scores s; it was that of weights, after dropout, which multiplied them with `keep`. */
+DEVICE void score_gradients(
+    float (&ds)[BLOCKS][BN / 8][4], const float (&s)[BLOCKS][BN / 8][4], const RowValues& x, float unit, float keep) {
+  UNROLL
+  for (int i = 0; i < BLOCKS; i++) {
+    UNROLL
+    for (int c = 0; c < BN / 8; c++) {
+      UNROLL
+      for (int e = 0; e < 4; e++) {
+        const float p = ex2(s[i][c][e] * unit - x.totals[i][e / 2]);
+        ds[i][c][e] = p * (ds[i][c][e] * keep - x.dots[i][e / 2]);
+      }
+    }
+  }
+}
+
 #define BOUNDS WG, RESIDENT
 KERNEL(attention_backward_mma_queries, BOUNDS)(
     OUT(X, dq), IN(X, dy), IN(X, q), IN(X, k), IN(X, v), IN(F32, lse), IN(F32, delta), IN(I32, positions),
@@ -49,18 +81,10 @@ KERNEL(attention_backward_mma_queries, BOUNDS)(
   }
   cp_async_commit();
   const RowsInShared own_q = {qs + TILE_BYTES(first)}, own_dy = {dys + TILE_BYTES(first)};
-  const float unit = scale * LOG2_E, keep = threshold ? kept : 1.0f;
-  float o[BLOCKS][D / 8][4], totals[BLOCKS][2], dots[BLOCKS][2];
+  float o[BLOCKS][D / 8][4];
   clear(o);
-  UNROLL
-  for (int i = 0; i < BLOCKS; i++) {
-    UNROLL
-    for (int half = 0; half < 2; half++) {
-      const int row = q0 + first + 16 * i + 8 * half + LANE_ROW;
-      totals[i][half] = row < queries ? lse[row] * LOG2_E : -MINUS_INFINITY; /* where there is no row, p is 0 */
-      dots[i][half] = row < queries ? delta[row] : 0.0f;
-    }
-  }
+  RowValues values;
+  get_row_values(values, lse, delta, q0 + first, queries);
 
   for (int k0 = begin; k0 < end; k0 += BN) {
     const int next = k0 + BN, stage = (k0 - begin) / BN % STAGES;
@@ -85,19 +109,14 @@ KERNEL(attention_backward_mma_queries, BOUNDS)(
     hide_keys(s, position + first, k0, keys, causal, window);
     clear(ds);
     multiply_rows(ds, own_dy, v_tile);
-    UNROLL
-    for (int i = 0; i < BLOCKS; i++) {
-      if (threshold) {
+    if (threshold) {
+      UNROLL
+      for (int i = 0; i < BLOCKS; i++) {
         const ulong row = (ulong)slice * queries + q0 + first + 16 * i;
         drop(ds[i], kept_keys<BN / 8>(seed, row * keys + k0, keys, (uint)threshold));
       }
-      UNROLL
-      for (int c = 0; c < BN / 8; c++) {
-        UNROLL
-        for (int e = 0; e < 4; e++)
-          ds[i][c][e] = ex2(s[i][c][e] * unit - totals[i][e / 2]) * (ds[i][c][e] * keep - dots[i][e / 2]);
-      }
     }
+    score_gradients(ds, s, values, scale * LOG2_E, threshold ? kept : 1.0f);
     multiply_columns(o, ds, k_tile);
   }
   cp_async_wait<0>(); /* a block must not end before its copies */

@@ -45,6 +45,51 @@ DEVICE float weigh(float (&s)[BN / 8][4], int half, float unit, float* highest, 
   return factor;
 }
 
+/* What a warp sums over keys: results, and of each row the highest score in units of 2^x, and the weights' sum. */
+struct Sums {
+  float o[BLOCKS][D / 8][4], highest[BLOCKS][2], sums[BLOCKS][2];
+};
+DEVICE void clear_sums(Sums& x) {
+  clear(x.o);
+  UNROLL
+  for (int i = 0; i < BLOCKS; i++) {
+    x.highest[i][0] = x.highest[i][1] = HIDDEN;
+    x.sums[i][0] = x.sums[i][1] = 0.0f;
+  }
+}
+
+/* Scores of all rows become weights, and older sums shrink. */
+DEVICE void weigh_rows(float (&s)[BLOCKS][BN / 8][4], Sums& x, float unit) {
+  UNROLL
+  for (int i = 0; i < BLOCKS; i++) {
+    UNROLL
+    for (int half = 0; half < 2; half++) {
+      const float factor = weigh(s[i], half, unit, &x.highest[i][half], &x.sums[i][half]);
+      UNROLL
+      for (int c = 0; c < D / 8; c++) {
+        x.o[i][c][2 * half] *= factor;
+        x.o[i][c][2 * half + 1] *= factor;
+      }
+    }
+  }
+}
+
+/* Writes y and lse of a warp's rows, `first` on, of those in front of row `end`. */
+DEVICE void put_sums(TYPE(X)* y, float* lse, const Sums& x, float keep, int first, int end) {
+  UNROLL
+  for (int i = 0; i < BLOCKS; i++) {
+    float shares[2];
+    UNROLL
+    for (int half = 0; half < 2; half++) {
+      const float sum = lanes_sum<4>(x.sums[i][half]);
+      const int row = first + 16 * i + 8 * half + LANE_ROW;
+      shares[half] = sum == 0 ? 0.0f : keep / sum; /* a NaN stays one */
+      if (LANE % 4 == 0 && row < end) lse[row] = sum == 0 ? -MINUS_INFINITY : x.highest[i][half] * LN_2 + LOG(sum);
+    }
+    put_rows(y, x.o[i], shares, first + 16 * i, end, 0);
+  }
+}
+
 #define BOUNDS WG, RESIDENT
 KERNEL(attention_forward_mma, BOUNDS)(
     OUT(X, y), OUT(F32, lse), IN(X, q), IN(X, k), IN(X, v), IN(I32, positions), const int slices, const int heads,
@@ -78,13 +123,8 @@ KERNEL(attention_forward_mma, BOUNDS)(
   }
   cp_async_commit();
   QUERIES own;
-  float o[BLOCKS][D / 8][4], highest[BLOCKS][2], sums[BLOCKS][2];
-  clear(o);
-  UNROLL
-  for (int i = 0; i < BLOCKS; i++) {
-    highest[i][0] = highest[i][1] = HIDDEN;
-    sums[i][0] = sums[i][1] = 0.0f;
-  }
+  Sums sums;
+  clear_sums(sums);
 
   for (int k0 = begin; k0 < end; k0 += BN) {
     const int next = k0 + BN, stage = STAGES == 2 ? (k0 - begin) / BN % 2 : 0;
@@ -118,37 +158,16 @@ KERNEL(attention_forward_mma, BOUNDS)(
     if (next < end) copy_tile<BN>(k_tile, k, next, end);
     cp_async_commit();
 #endif
-    UNROLL
-    for (int i = 0; i < BLOCKS; i++) {
+    weigh_rows(s, sums, scale * LOG2_E);
+    if (threshold) {
       UNROLL
-      for (int half = 0; half < 2; half++) {
-        const float factor = weigh(s[i], half, scale * LOG2_E, &highest[i][half], &sums[i][half]);
-        UNROLL
-        for (int c = 0; c < D / 8; c++) {
-          o[i][c][2 * half] *= factor;
-          o[i][c][2 * half + 1] *= factor;
-        }
-      }
-      if (threshold) {
+      for (int i = 0; i < BLOCKS; i++) {
         const ulong row = (ulong)slice * queries + q0 + first + 16 * i;
         drop(s[i], kept_keys<BN / 8>(seed, row * keys + k0, keys, (uint)threshold));
       }
     }
-    multiply_columns(o, s, v_tile);
+    multiply_columns(sums.o, s, v_tile);
   }
   cp_async_wait<0>(); /* a block must not end before its copies */
-
-  UNROLL
-  for (int i = 0; i < BLOCKS; i++) {
-    float shares[2];
-    UNROLL
-    for (int half = 0; half < 2; half++) {
-      const float sum = lanes_sum<4>(sums[i][half]);
-      const int row = q0 + first + 16 * i + 8 * half + LANE_ROW;
-      shares[half] = sum == 0 ? 0.0f : (threshold ? kept : 1.0f) / sum; /* a NaN stays one */
-      if (LANE % 4 == 0 && row < queries)
-        lse[row] = sum == 0 ? -MINUS_INFINITY : highest[i][half] * LN_2 + LOG(sum);
-    }
-    put_rows(y, o[i], shares, q0 + first + 16 * i, queries, 0);
-  }
+  put_sums(y, lse, sums, threshold ? kept : 1.0f, q0 + first, queries);
 }

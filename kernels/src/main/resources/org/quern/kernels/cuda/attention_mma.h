@@ -1,7 +1,7 @@
 /*
- * What attention on tensor cores is made of (arXiv:2307.08691). A block keeps a tile of rows of one
- * head in shared memory and walks along tiles of the other side; each warp has its own 16 rows of the tile that stays,
- * or several times 16, and all of the tile that comes by. Accumulators are blocks of 16 x 8, as warp_tensor.h draws them.
+ * What attention on tensor cores is made of (arXiv:2307.08691). A block keeps a tile of rows of one head in shared memory
+ * and walks along tiles of the other side; each warp has its own 16 rows of the tile that stays, or several times 16, and
+ * all of the tile that comes by. Accumulators are blocks of 16 x 8, as warp_tensor.h draws them.
  *
  * F32 goes through tf32 products: operands are rounded to 11 bits, sums are f32.
  */
