@@ -5,4 +5,6 @@ module org.quern.bench {
   requires jmh.core;
 
   exports org.quern.bench;
+
+  uses org.quern.bench.Peers;
 }

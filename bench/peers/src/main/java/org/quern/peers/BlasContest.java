@@ -1,0 +1,138 @@
+package org.quern.peers;
+
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.mkl.global.mkl_rt;
+import org.bytedeco.openblas.global.openblas_nolapack;
+import org.quern.core.Activation;
+import org.quern.core.Backend;
+import org.quern.core.DType;
+import org.quern.core.Scope;
+import org.quern.core.Shape;
+import org.quern.core.Tensor;
+
+/// `y = x w^T` with weights prepared once: beside MKL, which prepares them too, and beside
+/// OpenBLAS, which cannot.
+final class BlasContest implements Contest {
+  private static final int ROW_MAJOR = 101;
+  private static final int NO_TRANS = 111;
+  private static final int TRANS = 112;
+
+  /// MKL's names for the second operand, and for one that is packed.
+  private static final int B_MATRIX = 162;
+
+  private static final int PACKED = 151;
+  private static final int VERSION_LENGTH = 200;
+
+  private final Backend backend;
+  private final boolean mkl;
+  private final String name;
+  private final int m;
+  private final int n;
+  private final int k;
+  private final Scope scope;
+  private final Tensor x;
+  private final Tensor w;
+  private final Tensor y;
+  private final FloatPointer theirX;
+  private final FloatPointer theirW;
+  private final FloatPointer theirY;
+
+  /// @param backend ours
+  /// @param match its sizes M, N, K
+  BlasContest(Backend backend, Match match) {
+    this.backend = backend;
+    mkl = match.peer().equals("mkl");
+    name = mkl ? openMkl(match.threads()) : openOpenBlas(match.threads());
+    m = match.number("M");
+    n = match.number("N");
+    k = match.number("K");
+    scope = backend.open("contest");
+    float[] xs = Numbers.normal((long) m * k, 1);
+    float[] ws = Numbers.normal((long) n * k, 2);
+    x = scope.allocate(DType.F32, Shape.of(m, k));
+    Tensor raw = scope.allocate(DType.F32, Shape.of(n, k));
+    backend.upload(x, xs);
+    backend.upload(raw, ws);
+    w = backend.prepare(raw, scope);
+    y = scope.allocate(DType.F32, Shape.of(m, n));
+    theirX = new FloatPointer(xs);
+    theirW = mkl ? packed(ws) : new FloatPointer(ws);
+    theirY = new FloatPointer((long) m * n);
+  }
+
+  private static String openMkl(int threads) {
+    mkl_rt.MKL_Set_Num_Threads(threads);
+    byte[] version = new byte[VERSION_LENGTH];
+    mkl_rt.MKL_Get_Version_String(version, version.length);
+    String text = new String(version, java.nio.charset.StandardCharsets.US_ASCII).trim();
+    return text.replaceFirst(".*Version (\\S+).*", "MKL $1, weights packed");
+  }
+
+  private static String openOpenBlas(int threads) {
+    openblas_nolapack.blas_set_num_threads(threads);
+    return "OpenBLAS";
+  }
+
+  private FloatPointer packed(float[] ws) {
+    long bytes = mkl_rt.cblas_sgemm_pack_get_size(B_MATRIX, m, n, k);
+    FloatPointer out = new FloatPointer((bytes + Float.BYTES - 1) / Float.BYTES);
+    try (FloatPointer raw = new FloatPointer(ws)) {
+      mkl_rt.cblas_sgemm_pack(ROW_MAJOR, B_MATRIX, TRANS, m, n, k, 1, raw, k, out);
+    }
+    return out;
+  }
+
+  @Override
+  public String peerName() {
+    return name;
+  }
+
+  @Override
+  public Unit unit() {
+    return Unit.GFLOPS;
+  }
+
+  @Override
+  public double work() {
+    return 2.0 * m * n * k;
+  }
+
+  @Override
+  public void quern() {
+    backend.ops().linear(y, y, x, w, null, Activation.NONE);
+    backend.sync();
+  }
+
+  @Override
+  public void peer() {
+    if (mkl) {
+      mkl_rt.cblas_sgemm_compute(
+          ROW_MAJOR, NO_TRANS, PACKED, m, n, k, theirX, k, theirW, k, 0, theirY, n);
+    } else {
+      openblas_nolapack.cblas_sgemm(
+          ROW_MAJOR, NO_TRANS, TRANS, m, n, k, 1, theirX, k, theirW, k, 0, theirY, n);
+    }
+  }
+
+  @Override
+  public double difference() {
+    quern();
+    peer();
+    float[] theirs = new float[m * n];
+    theirY.get(theirs);
+    return Numbers.difference(backend.floats(y), theirs);
+  }
+
+  @Override
+  public double tolerance() {
+    return 1e-5;
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+    theirX.close();
+    theirW.close();
+    theirY.close();
+  }
+}

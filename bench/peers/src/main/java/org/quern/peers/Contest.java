@@ -1,0 +1,61 @@
+package org.quern.peers;
+
+/// Two ways to compute the same: ours and a peer's. Both wait for their results, so that a call is
+/// all of the work.
+interface Contest extends AutoCloseable {
+  /// What a call's speed is told in.
+  enum Unit {
+    /// Milliseconds a call: less is better.
+    MILLISECONDS("ms"),
+    /// 10^9 floating-point operations a second.
+    GFLOPS("GFLOP/s"),
+    /// Tokens a second.
+    TOKENS("tokens/s");
+
+    private final String symbol;
+
+    Unit(String symbol) {
+      this.symbol = symbol;
+    }
+
+    String symbol() {
+      return symbol;
+    }
+
+    /// {@return the speed of a call}
+    ///
+    /// @param work of the call, in floating-point operations or tokens
+    /// @param seconds that it took
+    double of(double work, double seconds) {
+      return switch (this) {
+        case MILLISECONDS -> seconds * 1e3;
+        case GFLOPS -> work / seconds * 1e-9;
+        case TOKENS -> work / seconds;
+      };
+    }
+  }
+
+  /// {@return the peer's name and version}
+  String peerName();
+
+  /// {@return what speeds are told in}
+  Unit unit();
+
+  /// {@return the work of a call}
+  double work();
+
+  /// Our way, once.
+  void quern();
+
+  /// The peer's way, once.
+  void peer();
+
+  /// {@return how far the two results are apart, as a share of the largest number among them}
+  double difference();
+
+  /// {@return what [#difference] may be: what rounding explains}
+  double tolerance();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,60 @@
+package org.quern.peers;
+
+/// Times both sides of a contest in turns, so that what else the machine does meets both alike.
+///
+/// @param rounds how many turns each side gets
+/// @param warmNanos for how long each runs before
+/// @param sliceNanos for how long a turn lasts at least
+record Duel(int rounds, long warmNanos, long sliceNanos) {
+  /// Between turns the other side's threads, which wait for work busily for some milliseconds, go
+  /// to sleep.
+  private static final long PAUSE_MILLIS = 20;
+
+  /// Seconds a call, turn by turn.
+  @SuppressWarnings("ArrayRecordComponent")
+  record Times(double[] quern, double[] peer) {}
+
+  /// {@return the seconds a call of both sides}
+  ///
+  /// @param c checked before
+  Times run(Contest c) {
+    warm(c::quern);
+    warm(c::peer);
+    int ours = calls(c::quern);
+    int theirs = calls(c::peer);
+    double[] quern = new double[rounds];
+    double[] peer = new double[rounds];
+    for (int i = 0; i < rounds; i++) {
+      quern[i] = turn(c::quern, ours);
+      peer[i] = turn(c::peer, theirs);
+    }
+    return new Times(quern, peer);
+  }
+
+  private void warm(Runnable call) {
+    long start = System.nanoTime();
+    do {
+      call.run();
+    } while (System.nanoTime() - start < warmNanos);
+  }
+
+  private int calls(Runnable call) {
+    long start = System.nanoTime();
+    call.run();
+    long once = Math.max(1, System.nanoTime() - start);
+    return Math.clamp(sliceNanos / once, 1, 1_000_000);
+  }
+
+  private static double turn(Runnable call, int calls) {
+    try {
+      Thread.sleep(PAUSE_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    long start = System.nanoTime();
+    for (int i = 0; i < calls; i++) {
+      call.run();
+    }
+    return (System.nanoTime() - start) * 1e-9 / calls;
+  }
+}

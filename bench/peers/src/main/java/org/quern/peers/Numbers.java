@@ -1,0 +1,37 @@
+package org.quern.peers;
+
+import java.util.SplittableRandom;
+
+/// Inputs, and how results are compared.
+final class Numbers {
+  private Numbers() {}
+
+  /// {@return normally distributed numbers}
+  ///
+  /// @param n how many
+  /// @param seed the same seed gives the same numbers
+  static float[] normal(long n, long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    float[] out = new float[Math.toIntExact(n)];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = (float) random.nextGaussian();
+    }
+    return out;
+  }
+
+  /// {@return the largest difference, as a share of the largest number of `b`}
+  static double difference(float[] a, float[] b) {
+    if (a.length != b.length) {
+      throw new IllegalArgumentException(
+          "results of %d and %d numbers".formatted(a.length, b.length));
+    }
+    double most = 0;
+    double largest = 0;
+    for (int i = 0; i < a.length; i++) {
+      double d = Math.abs((double) a[i] - b[i]);
+      most = d <= most ? most : d; // a NaN stays
+      largest = Math.max(largest, Math.abs(b[i]));
+    }
+    return most / largest;
+  }
+}

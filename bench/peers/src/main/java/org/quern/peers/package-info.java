@@ -1,0 +1,6 @@
+/// Other software that computes what Quern computes, measured beside it: PyTorch, MKL, OpenBLAS.
+/// Only the Maven profile `peers` builds this, and nothing depends on it.
+@NullMarked
+package org.quern.peers;
+
+import org.jspecify.annotations.NullMarked;

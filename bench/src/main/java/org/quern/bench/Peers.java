@@ -1,0 +1,53 @@
+package org.quern.bench;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.ServiceLoader;
+import org.jspecify.annotations.Nullable;
+
+/// Other software, measured beside Quern in the same process. There only where the Maven profile
+/// `peers` was built.
+public interface Peers {
+  /// What to measure.
+  ///
+  /// @param benchmark `attention`, `matmul`, `prefill`, `decode` or `train`
+  /// @param contexts the context lengths, or rows of `matmul`; empty for the benchmark's own
+  /// @param threads of both sides
+  /// @param model `gpt2`, or `toy` for a test
+  /// @param quick a look, not a measurement
+  /// @param out takes `ratios.json`; null for nowhere
+  record Request(
+      String benchmark,
+      List<Integer> contexts,
+      int threads,
+      String model,
+      boolean quick,
+      @Nullable Path out) {
+    /// Copies the list.
+    public Request {
+      contexts = List.copyOf(contexts);
+    }
+  }
+
+  /// {@return the ratios, as a table in Markdown}
+  ///
+  /// @param request what
+  /// @param listener hears of each measurement
+  /// @throws IOException if the results cannot be written
+  /// @throws IllegalArgumentException if no peer does that, or a result is wrong
+  String run(Request request, RunListener listener) throws IOException;
+
+  /// {@return the peers that were built}
+  ///
+  /// @throws IllegalArgumentException if there are none, with the remedy
+  static Peers load() {
+    return ServiceLoader.load(Peers.class, Peers.class.getClassLoader())
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "the peers are not built: run ./quern bench ... --peers in a clone of the"
+                        + " repository, which builds them (about 400 MB are loaded)"));
+  }
+}
