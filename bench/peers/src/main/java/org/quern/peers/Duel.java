@@ -16,8 +16,15 @@ record Duel(int rounds, long warmNanos, long sliceNanos) {
 
   /// {@return the seconds a call of both sides}
   ///
-  /// @param c checked before
+  /// @param c whose results are compared first
+  /// @throws IllegalStateException if they differ by more than rounding explains
   Times run(Contest c) {
+    double difference = c.difference();
+    if (!(difference <= c.tolerance())) {
+      throw new IllegalStateException(
+          "the results differ by %.2g of the largest, more than %.2g: nothing is timed"
+              .formatted(difference, c.tolerance()));
+    }
     warm(c::quern);
     warm(c::peer);
     int ours = calls(c::quern);

@@ -28,8 +28,7 @@ final class Numbers {
     double most = 0;
     double largest = 0;
     for (int i = 0; i < a.length; i++) {
-      double d = Math.abs((double) a[i] - b[i]);
-      most = d <= most ? most : d; // a NaN stays
+      most = Math.max(most, Math.abs((double) a[i] - b[i])); // a NaN stays one
       largest = Math.max(largest, Math.abs(b[i]));
     }
     return most / largest;

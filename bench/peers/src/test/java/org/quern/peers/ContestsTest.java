@@ -1,0 +1,37 @@
+package org.quern.peers;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.core.Backend;
+import org.quern.core.Backends;
+import org.quern.core.Settings;
+
+/// Every peer computes what we compute.
+class ContestsTest {
+  static Stream<Match> matches() {
+    return Stream.of(
+        new Match("attention", "pytorch", 1, Map.of("T", "33", "D", "64", "pass", "forward")),
+        new Match(
+            "attention", "pytorch", 1, Map.of("T", "33", "D", "64", "pass", "forward+backward")),
+        new Match("matmul", "mkl", 1, Map.of("M", "5", "N", "70", "K", "33")),
+        new Match("matmul", "openblas", 1, Map.of("M", "5", "N", "70", "K", "33")),
+        new Match("prefill", "pytorch", 1, Map.of("T", "17", "model", "toy")),
+        new Match("decode", "pytorch", 1, Map.of("T", "17", "model", "toy")),
+        new Match("train", "pytorch", 1, Map.of("T", "17", "model", "toy")));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("matches")
+  void bothGiveTheSame(Match match) {
+    Settings settings = Settings.load().withBackend("cpu").withThreads(match.threads());
+    try (Backend backend = Backends.open(settings);
+        Contest contest = PeerProcess.open(backend, match)) {
+      double difference = contest.difference();
+      assertTrue(difference <= contest.tolerance(), "differ by " + difference);
+    }
+  }
+}
