@@ -24,6 +24,7 @@ const Description DESCRIPTIONS[] = {
     {"async-copy", 0},
     {"product", 0},
     {"lazy", 0},
+    {"blocks", 0},
     {"profile", 0},
     {"strict-barriers", 0},
     {"print", 1},

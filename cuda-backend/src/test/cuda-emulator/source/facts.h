@@ -15,6 +15,7 @@ enum class Fact {
   ASYNC_COPY,       // when the bytes of a cp.async move: 0 at its wait, 1 at its issue, any other number at random
   PRODUCT,          // how mma adds: 0 in f32, term by term; 1 exactly, rounded once; 2 truncating, as tensor cores seem to
   LAZY,             // 1: queued work runs only when somebody waits for it
+  BLOCKS,           // the most of a launch that run, for what is not about results; 0: all
   PROFILE,          // 1: accesses to memory are counted, see profiler.h
   STRICT_BARRIERS,  // 1: a barrier that some threads of the block do not reach since they have ended is an error
   PRINT,            // 1: reports go to standard error too

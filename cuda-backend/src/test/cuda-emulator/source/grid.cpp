@@ -123,7 +123,8 @@ class Order {
 };
 
 void run_blocks(const Launch& launch, Order& order) {
-  const uint64_t blocks = launch.grid.volume();
+  const uint64_t most = (uint64_t)fact(Fact::BLOCKS), all = launch.grid.volume();
+  const uint64_t blocks = most ? std::min(most, all) : all;
   const Kernel& kernel = *launch.kernel;
   for (uint64_t turn = 0; turn < blocks; turn++) {
     const uint64_t number = order.block_number(turn);

@@ -1,5 +1,7 @@
 package org.quern.cuda;
 
+import static java.util.Objects.requireNonNull;
+
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -62,18 +64,9 @@ final class Issuer {
                   copy.bytes(),
                   stream.handle()),
               "cuMemcpyDtoDAsync");
-      case Command.Product product -> {
-        if (blas == null) {
-          throw new IllegalStateException("cuBLAS is not open");
-        }
-        blas.queue(product);
-      }
-      case Command.Upload upload -> {
-        if (data == null) {
-          throw new IllegalArgumentException("an upload of nothing");
-        }
-        staging.upload(upload.target(), data);
-      }
+      case Command.Product product -> requireNonNull(blas, "no cuBLAS").queue(product);
+      case Command.Upload upload ->
+          staging.upload(upload.target(), requireNonNull(data, "no data"));
       case Command.Download ignored ->
           throw new IllegalArgumentException("a download is waited for");
     }

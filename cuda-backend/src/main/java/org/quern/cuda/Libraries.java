@@ -1,5 +1,6 @@
 package org.quern.cuda;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -76,6 +77,11 @@ final class Libraries {
       Natives.load(part);
       LOADED.add(part);
       return null;
+    } catch (FileNotFoundException e) {
+      return new Missing(
+          oneLine(e),
+          "use Linux or Windows on x86-64, with JCuda's jar of native parts for it" + OR_CPU,
+          e);
     } catch (IOException e) {
       return new Missing(
           "JCuda's native part cannot be unpacked " + e.getMessage(),
@@ -101,12 +107,12 @@ final class Libraries {
   private static @Nullable Missing initialize() {
     int code = JCudaDriver.cuInit(0);
     if (code != CUresult.CUDA_SUCCESS) {
-      return refused(code);
+      return refused("cuInit", code);
     }
     int[] version = new int[1];
     code = JCudaDriver.cuDriverGetVersion(version);
     if (code != CUresult.CUDA_SUCCESS) {
-      return refused(code);
+      return refused("cuDriverGetVersion", code);
     }
     if (version[0] < LEAST_DRIVER) {
       return new Missing(
@@ -119,13 +125,13 @@ final class Libraries {
     return null;
   }
 
-  private static Missing refused(int code) {
+  private static Missing refused(String call, int code) {
     String name = "%s (%d)".formatted(CUresult.stringFor(code), code);
     if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
       return noDevice(name);
     }
     return new Missing(
-        "the NVIDIA driver does not start: cuInit: " + name,
+        "the NVIDIA driver does not start: %s: %s".formatted(call, name),
         "see whether nvidia-smi works; after an update of the driver, restart the machine" + OR_CPU,
         null);
   }

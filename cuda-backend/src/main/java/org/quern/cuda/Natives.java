@@ -1,5 +1,6 @@
 package org.quern.cuda;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -55,8 +56,9 @@ final class Natives {
   /// Loads a part, unless that is done.
   ///
   /// @param part which
+  /// @throws FileNotFoundException if it is not on the class path
   /// @throws IOException if it cannot be unpacked
-  /// @throws LinkageError if it is not on the path, or what it needs is not on this machine
+  /// @throws LinkageError if what it needs is not on this machine
   static void load(Part part) throws IOException {
     Path cache;
     try {
@@ -91,7 +93,7 @@ final class Natives {
     ClassLoader loader = Natives.class.getClassLoader();
     try (InputStream in = loader == null ? null : loader.getResourceAsStream(name)) {
       if (in == null) {
-        throw new UnsatisfiedLinkError(
+        throw new FileNotFoundException(
             "JCuda has no native part for this system on the class path: " + name);
       }
       return in.readAllBytes();

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -71,5 +72,24 @@ class CudaTuningTest {
     assertEquals("kept in " + CudaProvider.tuningFile(device), kept.get(2));
     System.setProperty(CACHE, "off");
     assertTrue(CudaProvider.kept(device, Tuning.gpu()).get(2).startsWith("not kept: there is no"));
+  }
+
+  @Test
+  void whatCannotBeWrittenIsSaidNotToBeKept() throws IOException {
+    CudaDevice device = CudaProvider.device(0);
+    Files.createDirectories(CudaProvider.tuningFile(device).resolve("in the way"));
+    String told = CudaProvider.kept(device, Tuning.gpu()).get(2);
+    assertTrue(told.startsWith("not kept: ") && !told.contains("there is no"), told);
+  }
+
+  /// The search itself is tested with a device that is not one; here one block of each launch runs.
+  @Test
+  void tuningFindsSizesAndKeepsThem() {
+    Emulator.load().set(Emulator.Fact.BLOCKS, 1);
+    List<String> progress = new ArrayList<>();
+    List<String> told = new CudaProvider().tune(0, Settings.load(), progress::add);
+    assertTrue(progress.size() > 10, progress.toString());
+    assertEquals("kept in " + CudaProvider.tuningFile(CudaProvider.device(0)), told.get(2));
+    assertEquals(told.get(1), used().toString());
   }
 }

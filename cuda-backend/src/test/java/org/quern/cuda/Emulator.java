@@ -87,6 +87,8 @@ final class Emulator {
     PRODUCT,
     /// 1: queued work runs only when somebody waits for it.
     LAZY,
+    /// The most blocks of a launch that run, for what is not about results; 0: all.
+    BLOCKS,
     /// 1: accesses to memory are counted, see [Emulator#profile].
     PROFILE,
     /// 1: a thread that ends before a barrier of its block is an error.

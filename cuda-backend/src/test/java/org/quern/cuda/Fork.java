@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 
 /// Runs a main class of the tests in a JVM of its own, on the class path: for what can be tried
 /// only once a process, such as a machine that lacks a library.
@@ -28,7 +29,7 @@ final class Fork {
   /// @param err what it wrote to standard error
   record Result(int exit, String out, String err) {}
 
-  /// Runs a class and waits for it.
+  /// Runs a class with all that these tests have on their paths, and waits for it.
   ///
   /// @param main has a `main(String[])`, and lies in this module's tests
   /// @param limit after which the process is killed and the test fails
@@ -41,6 +42,20 @@ final class Fork {
       Duration limit,
       Map<String, String> environment,
       List<String> options,
+      String... arguments)
+      throws IOException, InterruptedException {
+    return run(main, limit, environment, options, jar -> true, arguments);
+  }
+
+  /// Runs a class and waits for it.
+  ///
+  /// @param entries which entries of the class path it gets
+  static Result run(
+      Class<?> main,
+      Duration limit,
+      Map<String, String> environment,
+      List<String> options,
+      Predicate<String> entries,
       String... arguments)
       throws IOException, InterruptedException {
     Path folder = Files.createTempDirectory("quern-fork");
@@ -56,7 +71,7 @@ final class Fork {
         command.add(agent); // what runs there counts too
       }
       command.addAll(options);
-      command.addAll(List.of("-cp", classPath(main), main.getName()));
+      command.addAll(List.of("-cp", classPath(main, entries), main.getName()));
       command.addAll(List.of(arguments));
       ProcessBuilder builder = new ProcessBuilder(command);
       builder.environment().putAll(environment);
@@ -78,7 +93,7 @@ final class Fork {
 
   /// All that this JVM has on its module path and class path, and the tests themselves, which are
   /// patched into a module and hence on neither.
-  private static String classPath(Class<?> main) {
+  private static String classPath(Class<?> main, Predicate<String> entries) {
     Set<String> out = new LinkedHashSet<>();
     out.add(root(main));
     ModuleLayer.boot().configuration().modules().stream()
@@ -86,6 +101,7 @@ final class Fork {
         .filter(uri -> uri.getScheme().equals("file"))
         .forEach(uri -> out.add(Path.of(uri).toString()));
     out.addAll(List.of(System.getProperty("java.class.path").split(File.pathSeparator)));
+    out.removeIf(entries.negate());
     return String.join(File.pathSeparator, out);
   }
 

@@ -30,7 +30,15 @@ class MissingCudaTest {
   /// {@return the answer of two probes, which are the same}
   private static String probe(Map<String, String> environment, String... options)
       throws IOException, InterruptedException {
-    Fork.Result result = Fork.run(ProbeRun.class, LIMIT, environment, List.of(options));
+    return answer(Fork.run(ProbeRun.class, LIMIT, environment, List.of(options)));
+  }
+
+  /// {@return the answer where the driver's functions do not what they should}
+  private static String answerTo(String... arguments) throws IOException, InterruptedException {
+    return answer(Fork.run(ProbeRun.class, LIMIT, emulated(), List.of(), arguments));
+  }
+
+  private static String answer(Fork.Result result) {
     assertEquals(0, result.exit(), result.err());
     assertEquals("", result.err());
     List<String> lines = result.out().lines().toList();
@@ -82,6 +90,51 @@ class MissingCudaTest {
         "no NVIDIA GPU can be used: CUDA emulator: it has compute capability 7.0",
         "update the driver",
         probe(Map.of(Fact.CAPABILITY, 70L)));
+  }
+
+  @Test
+  void saysWhichCallKeepsTheDriverFromStarting() throws Exception {
+    for (String call : List.of("cuInit", "cuDriverGetVersion")) {
+      assertMissing(
+          "the NVIDIA driver does not start: " + call + ": CUDA_ERROR_UNKNOWN (999)",
+          "nvidia-smi",
+          answerTo(ProbeRun.failing(call, 999)));
+    }
+  }
+
+  @Test
+  void saysThatTheDriverCountsNoDevice() throws Exception {
+    assertMissing(
+        "the NVIDIA driver is here, but no GPU: it counts none",
+        "CUDA_VISIBLE_DEVICES",
+        answerTo(ProbeRun.COUNTS_NONE));
+  }
+
+  @Test
+  void saysThatTheDriverDoesNotCount() throws Exception {
+    assertMissing(
+        "looking for NVIDIA GPUs failed: ",
+        "reinstall the driver",
+        answerTo(ProbeRun.failing("cuDeviceGetCount", 999)));
+  }
+
+  @Test
+  void saysThatTheDeviceDoesNotAnswer() throws Exception {
+    assertMissing(
+        "no NVIDIA GPU can be used: device 0: cuDeviceGetAttribute: CUDA_ERROR_UNKNOWN (999)",
+        "update the driver",
+        answerTo(ProbeRun.failing("cuDeviceGetAttribute", 999)));
+  }
+
+  @Test
+  void openingTellsTheSame() throws Exception {
+    Map<String, String> none = Emulator.environment(Emulator.build(), Map.of(Fact.DEVICES, 0L));
+    Fork.Result result = Fork.run(ProbeRun.class, LIMIT, none, List.of(), ProbeRun.OPEN);
+    List<String> lines = result.out().lines().toList();
+    assertEquals(3, lines.size(), result.out() + result.err());
+    String reason = lines.get(0).substring(0, lines.get(0).indexOf(" | "));
+    assertTrue(
+        lines.get(2).startsWith("backend 'cuda' cannot run here: " + reason + "; "), lines.get(2));
   }
 
   @Test
@@ -181,8 +234,22 @@ class MissingCudaTest {
 
   @Test
   void aPathThatIsNoneIsNoCache() throws Exception {
+    String found = answerTo(ProbeRun.CACHE_WITHOUT_PATH);
+    assertTrue(found.startsWith("ready"), found);
+  }
+
+  @Test
+  void aCacheIsEnoughWhereNoTemporaryFolderIsNamed() throws Exception {
+    String found = answerTo(ProbeRun.NO_TEMPORARY_FOLDER);
+    assertTrue(found.startsWith("ready"), found);
+  }
+
+  @Test
+  void onASystemThatTheBindingDoesNotKnowItSaysSo() throws Exception {
     Fork.Result result =
-        Fork.run(ProbeRun.class, LIMIT, emulated(), List.of(), ProbeRun.CACHE_WITHOUT_PATH);
-    assertTrue(result.out().startsWith("ready"), result.out() + result.err());
+        Fork.run(
+            ProbeRun.class, LIMIT, emulated(), List.of(), jar -> !jar.contains("jcuda-natives"));
+    assertMissing(
+        "JCuda has no native part for this system", "Linux or Windows on x86-64", answer(result));
   }
 }
