@@ -1,96 +1,159 @@
 package org.quern.bench;
 
-import org.quern.core.Philox;
+import org.quern.core.Mask;
 
-/// Inputs of the benchmarks, and a check of their results in float64.
+/// Attention and its gradients of single rows by float64 loops, to check results with.
 final class AttentionCheck {
-  private static final double TOLERANCE = 2e-5; // 64 products and up to 4096 weights, f32 each
+  /// Rows of which a gradient of a key is the sum; more take too long where T is long.
+  private static final int MOST_ROWS = 600;
 
-  private AttentionCheck() {}
+  private final float[] q;
+  private final float[] k;
+  private final float[] v;
+  private final int heads;
+  private final int t;
+  private final int d;
+  private final Mask mask;
 
-  /// {@return numbers in [-1, 1)}
-  static float[] inputs(int count, long seed) {
-    float[] out = new float[count];
-    int[] words = new int[4];
-    for (int i = 0; i < count; i++) {
-      if ((i & 3) == 0) {
-        Philox.block(words, seed, i >> 2);
-      }
-      out[i] = words[i & 3] * 0x1p-31f;
-    }
-    return out;
-  }
-
-  private static int[] rows(int t) {
-    return new int[] {0, Math.min(1, t - 1), t / 3, t / 2, t - 1};
-  }
-
-  /// Compares the first, last and some other rows of two heads.
+  /// Checks one attention.
   ///
-  /// @throws IllegalStateException if one is wrong: a wrong kernel must not be timed
-  static void verify(float[] y, float[] q, float[] k, float[] v, int t) {
-    int d = AttentionBenchmark.HEAD_SIZE;
-    for (int head : new int[] {0, AttentionBenchmark.HEADS - 1}) {
-      for (int row : rows(t)) {
-        double[] want = row(q, k, v, head * t * d, row);
-        for (int c = 0; c < d; c++) {
-          float found = y[(head * t + row) * d + c];
-          if (!(Math.abs(found - want[c]) <= TOLERANCE)) {
-            throw new IllegalStateException(
-                "wrong attention: head %d, row %d, column %d: expected %s, found %s"
-                    .formatted(head, row, c, want[c], found));
-          }
-        }
-      }
-    }
+  /// @param q (H, T, D), queries; the array is kept
+  /// @param k (H, T, D), keys; the array is kept
+  /// @param v (H, T, D), values; the array is kept
+  /// @param heads H
+  /// @param t T
+  /// @param d D
+  /// @param mask which keys are seen
+  AttentionCheck(float[] q, float[] k, float[] v, int heads, int t, int d, Mask mask) {
+    this.q = q;
+    this.k = k;
+    this.v = v;
+    this.heads = heads;
+    this.t = t;
+    this.d = d;
+    this.mask = mask;
   }
 
-  /// Compares the first, last and some other rows of two heads of a causal softmax.
-  ///
-  /// @throws IllegalStateException if one is wrong: a wrong kernel must not be timed
-  static void verifySoftmax(float[] y, float[] x, int t, float scale) {
-    for (int head : new int[] {0, SoftmaxBenchmark.HEADS - 1}) {
-      for (int row : rows(t)) {
-        int from = (head * t + row) * t;
-        double total = 0;
-        for (int j = 0; j <= row; j++) {
-          total += Math.exp((double) x[from + j] * scale);
-        }
-        for (int j = 0; j < t; j++) {
-          double want = j <= row ? Math.exp((double) x[from + j] * scale) / total : 0;
-          if (!(Math.abs(y[from + j] - want) <= TOLERANCE * want)) {
-            throw new IllegalStateException(
-                "wrong softmax: head %d, row %d, column %d: expected %s, found %s"
-                    .formatted(head, row, j, want, y[from + j]));
-          }
-        }
-      }
-    }
+  private double scale() {
+    return 1 / Math.sqrt(d);
   }
 
-  private static double[] row(float[] q, float[] k, float[] v, int from, int row) {
-    int d = AttentionBenchmark.HEAD_SIZE;
-    double[] weights = new double[row + 1];
+  private static double dot(float[] a, int i, float[] b, int j, int n) {
+    double sum = 0;
+    for (int c = 0; c < n; c++) {
+      sum += (double) a[i + c] * b[j + c];
+    }
+    return sum;
+  }
+
+  /// {@return the weights of a row's keys, 0 where hidden}
+  private double[] weights(int head, int row) {
+    int base = head * t * d;
+    double[] out = new double[t];
+    int first = mask.firstKey(row);
+    int end = mask.endKey(row, t);
     double max = Double.NEGATIVE_INFINITY;
-    for (int j = 0; j <= row; j++) {
-      double sum = 0;
-      for (int c = 0; c < d; c++) {
-        sum += (double) q[from + row * d + c] * k[from + j * d + c];
-      }
-      weights[j] = sum / Math.sqrt(d);
-      max = Math.max(max, weights[j]);
+    for (int j = first; j < end; j++) {
+      out[j] = dot(q, base + row * d, k, base + j * d, d) * scale();
+      max = Math.max(max, out[j]);
     }
     double total = 0;
-    for (int j = 0; j <= row; j++) {
-      weights[j] = Math.exp(weights[j] - max);
-      total += weights[j];
+    for (int j = first; j < end; j++) {
+      out[j] = Math.exp(out[j] - max);
+      total += out[j];
     }
+    for (int j = first; j < end; j++) {
+      out[j] /= total;
+    }
+    return out;
+  }
+
+  /// {@return the gradient of a row's scores, before the scale}
+  private double[] dScores(int head, int row, double[] p, float[] dy) {
+    int base = head * t * d;
+    double[] dp = new double[t];
+    double mean = 0;
+    for (int j = mask.firstKey(row); j < mask.endKey(row, t); j++) {
+      dp[j] = dot(dy, base + row * d, v, base + j * d, d);
+      mean += p[j] * dp[j];
+    }
+    for (int j = 0; j < t; j++) {
+      dp[j] = p[j] * (dp[j] - mean);
+    }
+    return dp;
+  }
+
+  /// {@return `factor sum_j w[j] x[j]`}
+  private double[] weighted(int head, double[] w, float[] x, double factor) {
     double[] out = new double[d];
-    for (int j = 0; j <= row; j++) {
-      for (int c = 0; c < d; c++) {
-        out[c] += weights[j] / total * v[from + j * d + c];
+    for (int j = 0; j < t; j++) {
+      for (int c = 0; c < d && w[j] != 0; c++) {
+        out[c] += factor * w[j] * x[(head * t + j) * d + c];
       }
     }
     return out;
+  }
+
+  private int[] someHeads() {
+    return heads == 1 ? new int[] {0} : new int[] {0, heads - 1};
+  }
+
+  /// Compares some rows of the result.
+  ///
+  /// @throws IllegalStateException if one is wrong: a wrong kernel must not be timed
+  void forward(float[] y, double tolerance) {
+    for (int head : someHeads()) {
+      for (int row : Inputs.places(t)) {
+        compare("attention", y, head, row, weighted(head, weights(head, row), v, 1), tolerance);
+      }
+    }
+  }
+
+  /// Compares some rows of the gradients.
+  ///
+  /// @throws IllegalStateException if one is wrong
+  void backward(float[] dq, float[] dk, float[] dv, float[] dy, double tolerance) {
+    for (int head : someHeads()) {
+      for (int row : Inputs.places(t)) {
+        double[] ds = dScores(head, row, weights(head, row), dy);
+        compare("gradient of q", dq, head, row, weighted(head, ds, k, scale()), tolerance);
+        if (lastRow(row) - row <= MOST_ROWS) {
+          key(head, row, dk, dv, dy, tolerance);
+        }
+      }
+    }
+  }
+
+  /// {@return the last row that sees a key}
+  private int lastRow(int key) {
+    return (int) Math.min(t - 1L, (long) key + mask.window() - 1);
+  }
+
+  private void key(int head, int key, float[] dk, float[] dv, float[] dy, double tolerance) {
+    double[] wantK = new double[d];
+    double[] wantV = new double[d];
+    for (int row = key; row <= lastRow(key); row++) {
+      double[] p = weights(head, row);
+      double ds = dScores(head, row, p, dy)[key] * scale();
+      int at = (head * t + row) * d;
+      for (int c = 0; c < d; c++) {
+        wantK[c] += ds * q[at + c];
+        wantV[c] += p[key] * dy[at + c];
+      }
+    }
+    compare("gradient of k", dk, head, key, wantK, tolerance);
+    compare("gradient of v", dv, head, key, wantV, tolerance);
+  }
+
+  private void compare(
+      String what, float[] found, int head, int row, double[] want, double tolerance) {
+    for (int c = 0; c < d; c++) {
+      float x = found[(head * t + row) * d + c];
+      if (!(Math.abs(x - want[c]) <= tolerance * Math.max(1, Math.abs(want[c])))) {
+        throw new IllegalStateException(
+            "wrong %s: head %d, row %d, column %d: expected %s, found %s"
+                .formatted(what, head, row, c, want[c], x));
+      }
+    }
   }
 }

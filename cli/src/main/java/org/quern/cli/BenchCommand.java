@@ -2,86 +2,129 @@ package org.quern.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
-import org.quern.bench.AttentionRun;
-import org.quern.bench.RunListener;
-import org.quern.bench.SoftmaxRun;
+import org.quern.bench.Effort;
+import org.quern.bench.Report;
+import org.quern.bench.Studies;
+import org.quern.bench.Study;
+import org.quern.bench.Sweep;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.TypeConversionException;
 
 /// `quern bench`.
 @Command(
     name = "bench",
-    description = "Measures with JMH.",
-    subcommands = {BenchCommand.Attention.class, BenchCommand.Softmax.class})
-final class BenchCommand {
-  private BenchCommand() {}
+    description = {
+      "Measures with JMH, each point in a process of its own, beside the machine's",
+      "own ceilings; each result is checked before it is timed."
+    })
+final class BenchCommand extends BaseCommand {
+  private static final String CONTEXT = "context";
+  private static final int LONGEST_CONTEXT = 1 << 20;
 
-  /// What all benchmarks take.
-  abstract static class Benchmark extends BaseCommand {
-    @Option(
-        names = "--context",
-        split = ",",
-        paramLabel = "T",
-        description = "Context lengths. Default: 128 and on.")
-    List<Integer> contexts = List.of();
+  @Parameters(
+      index = "0",
+      paramLabel = "NAME",
+      converter = StudyConverter.class,
+      completionCandidates = StudyNames.class,
+      description = "What: ${COMPLETION-CANDIDATES}.")
+  Study study = Studies.ALL.getFirst();
 
-    @Option(
-        names = "--out",
-        paramLabel = "DIR",
-        description = "Takes JMH's JSON and a Markdown table.")
-    @Nullable Path out;
+  @Option(
+      names = "--context",
+      split = ",",
+      paramLabel = "T",
+      description = "Context lengths, where the benchmark has them.")
+  List<Integer> contexts = List.of();
 
-    @Option(names = "--quick", description = "A look, not a measurement.")
-    boolean quick;
+  @Option(
+      names = "--param",
+      paramLabel = "NAME=A,B",
+      description = "Values of a parameter, such as head=64,128.")
+  Map<String, String> params = Map.of();
 
-    /// {@return the table}
-    ///
-    /// @param backends the one chosen, or none
-    abstract String run(List<String> backends, RunListener listener) throws IOException;
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "Takes JMH's JSON, a table, and a page with plots.")
+  @Nullable Path out;
 
+  @Option(names = "--quick", description = "A look, not a measurement.")
+  boolean quick;
+
+  @Option(names = "--toy", hidden = true, description = "Only to see that it runs.")
+  boolean toy;
+
+  static final class StudyConverter implements ITypeConverter<Study> {
     @Override
-    public final Integer call() throws IOException {
+    public Study convert(String name) {
+      try {
+        return Studies.named(name);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  static final class StudyNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Studies.ALL.stream().map(Study::name).iterator();
+    }
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Sweep sweep =
+        new Sweep(
+            study,
+            backend == null ? List.of() : List.of(backend),
+            values(),
+            threads == null ? OptionalInt.empty() : OptionalInt.of(settings().threads()),
+            toy ? Effort.TOY : quick ? Effort.QUICK : Effort.WHOLE,
+            out);
+    Report report;
+    try (Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
+      report =
+          sweep.run(
+              (done, total, what) -> {
+                bar.of(total);
+                bar.to(done);
+                bar.message(what);
+              });
+    }
+    out().println(report.markdown());
+    if (out != null) {
+      out().println("kept in " + out.resolve(study.name() + ".html") + ", .md and .json");
+    }
+    out().flush();
+    return 0;
+  }
+
+  private Map<String, List<String>> values() {
+    Map<String, List<String>> chosen = new LinkedHashMap<>();
+    params.forEach((name, values) -> chosen.put(name, Arrays.asList(values.split(",", -1))));
+    if (!contexts.isEmpty()) {
+      List<String> texts = new ArrayList<>();
       for (int t : contexts) {
-        if (t < 1 || t > 1 << 20) {
-          throw new IllegalArgumentException("--context must be from 1 to 1048576, found " + t);
+        if (t < 1 || t > LONGEST_CONTEXT) {
+          throw new IllegalArgumentException(
+              "--context must be from 1 to %d, found %d".formatted(LONGEST_CONTEXT, t));
         }
+        texts.add(Integer.toString(t));
       }
-      String table;
-      try (Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
-        table =
-            run(
-                backend == null ? List.of() : List.of(backend),
-                (done, total, what) -> {
-                  bar.of(total);
-                  bar.to(done);
-                  bar.message(what);
-                });
-      }
-      out().println(table);
-      out().flush();
-      return 0;
+      chosen.put(CONTEXT, texts);
     }
-  }
-
-  /// `quern bench attention`.
-  @Command(
-      name = "attention",
-      description = "Causal attention across context lengths: unfused, flash, the ladder.")
-  static final class Attention extends Benchmark {
-    @Override
-    String run(List<String> backends, RunListener listener) throws IOException {
-      return new AttentionRun(contexts, backends, quick, out).run(listener);
-    }
-  }
-
-  /// `quern bench softmax`.
-  @Command(name = "softmax", description = "Scale, mask and softmax: in one kernel and in three.")
-  static final class Softmax extends Benchmark {
-    @Override
-    String run(List<String> backends, RunListener listener) throws IOException {
-      return new SoftmaxRun(contexts, backends, quick, out).run(listener);
-    }
+    return chosen;
   }
 }

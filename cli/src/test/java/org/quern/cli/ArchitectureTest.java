@@ -28,7 +28,7 @@ class ArchitectureTest {
             "cpu.CpuProvider",
             "cuda.CudaProvider",
             "opencl.OpenClProvider",
-            "bench.AttentionRun",
+            "bench.Sweep",
             "tck.Kit",
             "cli.Main")) {
       assertTrue(CLASSES.contain("org.quern." + name), name);

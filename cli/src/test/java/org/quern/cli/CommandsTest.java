@@ -215,6 +215,13 @@ class CommandsTest {
     Cli.run("train", "--data", tiny.toString()).fails(1, "too short");
     Cli.run("bench", "attention", "--context", "0").fails(1, "--context");
     Cli.run("bench", "softmax", "--context", "0").fails(1, "--context");
+    Cli.run("bench", "matmul", "--context", "8").fails(1, "'matmul'", "'context'", "layout");
+    Cli.run("bench", "softmax", "--param", "heads=1").fails(1, "'heads'", "implementation");
+    Cli.run("bench", "softmax", "--out", text.toString()).fails(1, "--out", "is a file");
+    Cli.run("bench", "softmax", "--threads", "-1").fails(1, "quern.threads");
+    Cli.run("bench", "decode", "--context", "4096").fails(1, "nothing to measure");
+    Cli.run("bench", "abacus").fails(2, "abacus", "attention");
+    Cli.run("bench").fails(2, "NAME");
   }
 
   @ParameterizedTest
