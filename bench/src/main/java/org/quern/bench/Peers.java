@@ -3,6 +3,7 @@ package org.quern.bench;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
 
@@ -12,21 +13,27 @@ public interface Peers {
   /// What to measure.
   ///
   /// @param benchmark `attention`, `matmul`, `prefill`, `decode` or `train`
-  /// @param contexts the context lengths, or rows of `matmul`; empty for the benchmark's own
+  /// @param values of the study's parameters, where they are not the usual ones
   /// @param threads of both sides
-  /// @param model `gpt2`, or `toy` for a test
-  /// @param quick a look, not a measurement
+  /// @param effort how much time to take
   /// @param out takes `ratios.json`; null for nowhere
   record Request(
       String benchmark,
-      List<Integer> contexts,
+      Map<String, List<String>> values,
       int threads,
-      String model,
-      boolean quick,
+      Effort effort,
       @Nullable Path out) {
-    /// Copies the list.
+    /// Copies the map.
     public Request {
-      contexts = List.copyOf(contexts);
+      values = Map.copyOf(values);
+    }
+
+    /// {@return the values of a parameter}
+    ///
+    /// @param name of it
+    /// @param usual what it has where none were chosen
+    public List<String> of(String name, String... usual) {
+      return values.getOrDefault(name, List.of(usual));
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.quern.bench.Effort;
+import org.quern.bench.Peers;
 import org.quern.bench.Report;
 import org.quern.bench.Studies;
 import org.quern.bench.Study;
@@ -62,6 +63,14 @@ final class BenchCommand extends BaseCommand {
   @Option(names = "--quick", description = "A look, not a measurement.")
   boolean quick;
 
+  @Option(
+      names = "--peers",
+      description = {
+        "Then the CPU beside PyTorch, MKL and OpenBLAS, in turns in one process; --out takes",
+        "ratios.json. They are built first, for which some 400 MB are loaded."
+      })
+  boolean peers;
+
   @Option(names = "--toy", hidden = true, description = "Only to see that it runs.")
   boolean toy;
 
@@ -91,24 +100,35 @@ final class BenchCommand extends BaseCommand {
             backend == null ? List.of() : List.of(backend),
             values(),
             threads == null ? OptionalInt.empty() : OptionalInt.of(settings().threads()),
-            toy ? Effort.TOY : quick ? Effort.QUICK : Effort.WHOLE,
+            effort(),
             out);
-    Report report;
+    Peers others = peers ? Peers.load() : null; // told before minutes of measuring
     try (Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
-      report =
-          sweep.run(
-              (done, total, what) -> {
-                bar.of(total);
-                bar.to(done);
-                bar.message(what);
-              });
+      Report report = sweep.run((done, total, what) -> show(bar, done, total, what));
+      out().println(report.markdown());
+      if (out != null) {
+        out().println("kept in " + out.resolve(study.name() + ".html") + ", .md and .json");
+      }
+      out().flush();
+      if (others != null) {
+        int given = settings().threads();
+        int all = given == 0 ? Runtime.getRuntime().availableProcessors() : given;
+        Peers.Request request = new Peers.Request(study.name(), sweep.chosen(), all, effort(), out);
+        out().println(others.run(request, (done, total, what) -> show(bar, done, total, what)));
+        out().flush();
+      }
     }
-    out().println(report.markdown());
-    if (out != null) {
-      out().println("kept in " + out.resolve(study.name() + ".html") + ", .md and .json");
-    }
-    out().flush();
     return 0;
+  }
+
+  private Effort effort() {
+    return toy ? Effort.TOY : quick ? Effort.QUICK : Effort.WHOLE;
+  }
+
+  private static void show(Progress bar, int done, int total, String what) {
+    bar.of(total);
+    bar.to(done);
+    bar.message(what);
   }
 
   private Map<String, List<String>> values() {

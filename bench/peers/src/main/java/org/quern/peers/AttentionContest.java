@@ -32,12 +32,12 @@ final class AttentionContest implements Contest {
       new org.bytedeco.pytorch.Tensor[NAMES.length];
 
   /// @param backend ours
-  /// @param m its sizes `T` and `D`, and its `pass`, `forward` or `forward+backward`
+  /// @param m its `context` and `head`, and its `pass`, `forward` or `forward+backward`
   AttentionContest(Backend backend, Match m) {
     this.backend = backend;
     name = Torch.open(m.threads());
-    int t = m.number("T");
-    int d = m.number("D");
+    int t = m.number("context");
+    int d = m.number("head");
     backward = m.text("pass").equals("forward+backward");
     // Two products of T x T x D, the causal half of each; backward takes five.
     work = 2.0 * t * t * d * HEADS * (backward ? 3.5 : 1);

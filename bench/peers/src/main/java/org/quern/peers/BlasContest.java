@@ -38,14 +38,15 @@ final class BlasContest implements Contest {
   private final FloatPointer theirY;
 
   /// @param backend ours
-  /// @param match its sizes M, N, K
+  /// @param match its `m`, and `shape`, N x K
   BlasContest(Backend backend, Match match) {
     this.backend = backend;
     mkl = match.peer().equals("mkl");
     name = mkl ? openMkl(match.threads()) : openOpenBlas(match.threads());
-    m = match.number("M");
-    n = match.number("N");
-    k = match.number("K");
+    m = match.number("m");
+    String[] shape = match.text("shape").split("x", 2);
+    n = Integer.parseInt(shape[0]);
+    k = Integer.parseInt(shape[1]);
     scope = backend.open("contest");
     float[] xs = Numbers.normal((long) m * k, 1);
     float[] ws = Numbers.normal((long) n * k, 2);

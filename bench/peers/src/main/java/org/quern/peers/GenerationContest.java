@@ -31,11 +31,11 @@ final class GenerationContest implements Contest {
   private float[] theirLogits = {};
 
   /// @param backend ours
-  /// @param m its `model`, and T, the tokens to read or to add
+  /// @param m its `model`, and `context`, the tokens to read or to add
   GenerationContest(Backend backend, Match m) {
     name = Torch.open(m.threads());
     decode = m.benchmark().equals("decode");
-    tokens = m.number("T");
+    tokens = m.number("context");
     gpt = new Gpt(backend, Models.config(m.text("model")), ParameterSource.random(Models.SEED));
     theirs = new TorchGpt(gpt);
     model = InferenceModel.of(gpt);

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
+import org.quern.bench.Effort;
 import org.quern.bench.Peers;
 import org.quern.bench.RunListener;
 
@@ -22,7 +23,16 @@ public final class PeerRun implements Peers {
   /// @param turnMillis for how long a turn lasts at least
   private record Care(int processes, int rounds, int warmMillis, int turnMillis) {
     static final Care FULL = new Care(3, 5, 2500, 300);
-    static final Care QUICK = new Care(1, 3, 1000, 100);
+    static final Care QUICK = new Care(1, 3, 1500, 150);
+    static final Care TOY = new Care(1, 1, 0, 0);
+
+    static Care of(Effort effort) {
+      return switch (effort) {
+        case TOY -> TOY;
+        case QUICK -> QUICK;
+        case WHOLE -> FULL;
+      };
+    }
   }
 
   /// For the service loader.
@@ -30,9 +40,8 @@ public final class PeerRun implements Peers {
 
   @Override
   public String run(Request request, RunListener listener) throws IOException {
-    List<Match> matches =
-        Matches.of(request.benchmark(), request.contexts(), request.threads(), request.model());
-    Care care = request.quick() ? Care.QUICK : Care.FULL;
+    List<Match> matches = Matches.of(request);
+    Care care = Care.of(request.effort());
     Path folder = request.out();
     boolean temporary = folder == null;
     folder = temporary ? Files.createTempDirectory("quern-peers") : Files.createDirectories(folder);

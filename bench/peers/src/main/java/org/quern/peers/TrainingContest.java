@@ -41,11 +41,11 @@ final class TrainingContest implements Contest {
   private double theirLoss;
 
   /// @param backend ours
-  /// @param m its `model` and T, the tokens of a step
+  /// @param m its `model` and `context`, the tokens of a step
   TrainingContest(Backend backend, Match m) {
     this.backend = backend;
     name = Torch.open(m.threads());
-    context = m.number("T");
+    context = m.number("context");
     gpt = new Gpt(backend, Models.config(m.text("model")), ParameterSource.random(Models.SEED));
     theirs = new TorchGpt(gpt);
     // One token more than the context: there is one example, and both sides train on it.

@@ -14,14 +14,18 @@ import org.quern.core.Settings;
 class ContestsTest {
   static Stream<Match> matches() {
     return Stream.of(
-        new Match("attention", "pytorch", 1, Map.of("T", "33", "D", "64", "pass", "forward")),
         new Match(
-            "attention", "pytorch", 1, Map.of("T", "33", "D", "64", "pass", "forward+backward")),
-        new Match("matmul", "mkl", 1, Map.of("M", "5", "N", "70", "K", "33")),
-        new Match("matmul", "openblas", 1, Map.of("M", "5", "N", "70", "K", "33")),
-        new Match("prefill", "pytorch", 1, Map.of("T", "17", "model", "toy")),
-        new Match("decode", "pytorch", 1, Map.of("T", "17", "model", "toy")),
-        new Match("train", "pytorch", 1, Map.of("T", "17", "model", "toy")));
+            "attention", "pytorch", 1, Map.of("context", "33", "head", "64", "pass", "forward")),
+        new Match(
+            "attention",
+            "pytorch",
+            1,
+            Map.of("context", "33", "head", "64", "pass", "forward+backward")),
+        new Match("matmul", "mkl", 1, Map.of("m", "5", "shape", "70x33")),
+        new Match("matmul", "openblas", 1, Map.of("m", "5", "shape", "70x33")),
+        new Match("prefill", "pytorch", 1, Map.of("context", "17", "model", "toy")),
+        new Match("decode", "pytorch", 1, Map.of("context", "17", "model", "toy")),
+        new Match("train", "pytorch", 1, Map.of("context", "17", "model", "toy")));
   }
 
   @ParameterizedTest(name = "{0}")
