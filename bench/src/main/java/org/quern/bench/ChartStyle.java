@@ -83,14 +83,15 @@ final class ChartStyle {
     s.setLegendLayout(few ? Styler.LegendLayout.Horizontal : Styler.LegendLayout.Vertical);
   }
 
-  /// Sets a plot of bars.
+  /// Sets a plot of bars, three beside each other.
   static void bars(CategoryStyler s) {
     page(s);
     axes(s);
-    s.setLegendVisible(false);
+    s.setLegendPosition(Styler.LegendPosition.OutsideS);
+    s.setLegendLayout(Styler.LegendLayout.Horizontal);
     s.setYAxisMin(0.0);
-    s.setAvailableSpaceFill(0.4);
-    s.setSeriesColors(new Color[] {COLORS.getFirst()});
+    s.setAvailableSpaceFill(0.6);
+    s.setSeriesColors(new Color[] {COLORS.get(5), COLORS.get(0), COLORS.get(1)});
   }
 
   static void curve(XYSeries series, int index) {

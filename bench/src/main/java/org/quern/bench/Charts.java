@@ -215,7 +215,7 @@ final class Charts {
   }
 
   private CategoryChart bars(String facet, List<Row> rows) {
-    String title = "Time of a call, seconds; lines from the fastest to the slowest";
+    String title = "Time of a call, seconds: fastest, median and slowest iteration";
     CategoryChart chart =
         new CategoryChartBuilder()
             .width(WIDTH)
@@ -223,10 +223,9 @@ final class Charts {
             .title(facet.isEmpty() ? title : title + " (" + facet + ")")
             .build();
     List<String> labels = rows.stream().map(this::series).toList();
-    List<Double> medians = rows.stream().map(Row::median).toList();
-    List<Double> spread =
-        rows.stream().map(r -> Math.max(r.max() - r.median(), r.median() - r.min())).toList();
-    chart.addSeries("median", labels, medians, spread);
+    chart.addSeries("fastest", labels, rows.stream().map(Row::min).toList());
+    chart.addSeries("median", labels, rows.stream().map(Row::median).toList());
+    chart.addSeries("slowest", labels, rows.stream().map(Row::max).toList());
     ChartStyle.bars(chart.getStyler());
     return chart;
   }

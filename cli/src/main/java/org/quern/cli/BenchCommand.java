@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.quern.bench.Effort;
 import org.quern.bench.Report;
@@ -88,20 +89,32 @@ final class BenchCommand extends BaseCommand {
     Sweep sweep =
         new Sweep(
             study,
-            backend == null ? List.of() : List.of(backend),
+            backend == null ? List.of() : Arrays.asList(backend.split(",", -1)),
             values(),
             threads == null ? OptionalInt.empty() : OptionalInt.of(settings().threads()),
             toy ? Effort.TOY : quick ? Effort.QUICK : Effort.WHOLE,
             out);
     Report report;
-    try (Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
-      report =
-          sweep.run(
-              (done, total, what) -> {
-                bar.of(total);
-                bar.to(done);
-                bar.message(what);
-              });
+    try (Interrupts interrupts = new Interrupts();
+        Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
+      try {
+        report =
+            sweep.run(
+                (done, total, what) -> {
+                  if (interrupts.requested()) {
+                    throw new CancellationException();
+                  }
+                  bar.of(total);
+                  bar.to(done);
+                  bar.message(what);
+                });
+      } catch (CancellationException | IllegalArgumentException e) {
+        if (!interrupts.requestedSoon()) {
+          throw e;
+        }
+        bar.print("quern: stopped; nothing was written");
+        return Failures.INTERRUPTED;
+      }
     }
     out().println(report.markdown());
     if (out != null) {
