@@ -37,9 +37,8 @@ final class ChartStyle {
           SeriesMarkers.TRIANGLE_DOWN,
           SeriesMarkers.CROSS);
   private static final BasicStroke LINE = new BasicStroke(2f);
-  private static final BasicStroke DASHED =
-      new BasicStroke(
-          1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, new float[] {6f, 4f}, 0f);
+  private static final List<float[]> DASHES =
+      List.of(new float[] {6f, 4f}, new float[] {2f, 3f}, new float[] {10f, 3f, 2f, 3f});
   private static final BasicStroke NO_LINE = new BasicStroke(0f);
 
   /// More names than this stand below each other.
@@ -108,10 +107,12 @@ final class ChartStyle {
     series.setLineStyle(NO_LINE);
   }
 
-  static void limit(XYSeries series) {
+  static void limit(XYSeries series, int index) {
+    float[] dashes = DASHES.get(index % DASHES.size());
     series.setMarker(SeriesMarkers.NONE);
     series.setLineColor(INK);
-    series.setLineStyle(DASHED);
+    series.setLineStyle(
+        new BasicStroke(1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, dashes, 0f));
   }
 
   /// Gives the vertical axis whole decades, labelled as plain numbers.

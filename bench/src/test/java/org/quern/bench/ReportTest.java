@@ -166,6 +166,18 @@ class ReportTest {
   }
 
   @Test
+  void withoutFontsThePageSaysSoAndKeepsTheTable() throws Exception {
+    String html =
+        Page.of(
+            attention(),
+            () -> {
+              throw new InternalError("no fontconfig");
+            });
+    assertEquals(0, parse(html).getElementsByTagName("svg").getLength());
+    assertTrue(html.contains("no fontconfig") && html.contains("25 % of FLOP/s"), html);
+  }
+
+  @Test
   void withoutAnAxisThereAreBars() throws Exception {
     Report startup =
         report(
