@@ -60,13 +60,14 @@ public class AttentionBenchmark extends DeviceBenchmark {
               + " outputs.",
           AttentionBenchmark.class,
           List.of(
-              Study.facet("pass", FORWARD, BOTH),
-              Study.facet("mask", CAUSAL),
-              Study.facet("head", "64"),
-              Study.series("storage", F32),
+              Study.facet("pass", FORWARD, BOTH).or(),
+              Study.facet("mask", CAUSAL).or("banded"),
+              Study.facet("head", "64").or("128"),
+              Study.series("storage", F32).or("bf16", "f16"),
               Study.x("context", "128", "256", "512", "1024", "2048", "4096", "8192", "16384"),
               Study.series(
-                  "implementation", LOOPS, "triangular", THREE, UNFUSED, "tiled-flash", FLASH)),
+                      "implementation", LOOPS, "triangular", THREE, UNFUSED, "tiled-flash", FLASH)
+                  .or()),
           AttentionBenchmark::measured);
 
   /// `forward` or `forward+backward`.

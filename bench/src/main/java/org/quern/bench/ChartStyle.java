@@ -37,9 +37,8 @@ final class ChartStyle {
           SeriesMarkers.TRIANGLE_DOWN,
           SeriesMarkers.CROSS);
   private static final BasicStroke LINE = new BasicStroke(2f);
-  private static final BasicStroke DASHED =
-      new BasicStroke(
-          1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, new float[] {6f, 4f}, 0f);
+  private static final List<float[]> DASHES =
+      List.of(new float[] {6f, 4f}, new float[] {2f, 3f}, new float[] {10f, 3f, 2f, 3f});
   private static final BasicStroke NO_LINE = new BasicStroke(0f);
 
   /// More names than this stand below each other.
@@ -83,14 +82,15 @@ final class ChartStyle {
     s.setLegendLayout(few ? Styler.LegendLayout.Horizontal : Styler.LegendLayout.Vertical);
   }
 
-  /// Sets a plot of bars.
+  /// Sets a plot of bars, three beside each other.
   static void bars(CategoryStyler s) {
     page(s);
     axes(s);
-    s.setLegendVisible(false);
+    s.setLegendPosition(Styler.LegendPosition.OutsideS);
+    s.setLegendLayout(Styler.LegendLayout.Horizontal);
     s.setYAxisMin(0.0);
-    s.setAvailableSpaceFill(0.4);
-    s.setSeriesColors(new Color[] {COLORS.getFirst()});
+    s.setAvailableSpaceFill(0.6);
+    s.setSeriesColors(new Color[] {COLORS.get(5), COLORS.get(0), COLORS.get(1)});
   }
 
   static void curve(XYSeries series, int index) {
@@ -107,10 +107,12 @@ final class ChartStyle {
     series.setLineStyle(NO_LINE);
   }
 
-  static void limit(XYSeries series) {
+  static void limit(XYSeries series, int index) {
+    float[] dashes = DASHES.get(index % DASHES.size());
     series.setMarker(SeriesMarkers.NONE);
     series.setLineColor(INK);
-    series.setLineStyle(DASHED);
+    series.setLineStyle(
+        new BasicStroke(1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, dashes, 0f));
   }
 
   /// Gives the vertical axis whole decades, labelled as plain numbers.

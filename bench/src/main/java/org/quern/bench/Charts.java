@@ -16,6 +16,7 @@ import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.ChartEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.internal.chartpart.Chart;
 
 /// The plots of a report, as SVG: time, rates and memory over the horizontal parameter on
@@ -165,7 +166,8 @@ final class Charts {
       double h = height.applyAsDouble(c);
       if (xs[0] < xs[1] && rows.stream().anyMatch(r -> r.get("backend").equals(c.backend()))) {
         range.add(h);
-        ChartStyle.limit(chart.addSeries("ceiling of " + c.backend(), xs, new double[] {h, h}));
+        XYSeries line = chart.addSeries("ceiling of " + c.backend(), xs, new double[] {h, h});
+        ChartStyle.limit(line, report.ceilings().indexOf(c));
       }
     }
     ChartStyle.common(chart.getStyler(), chart.getSeriesCollection().size());
@@ -177,7 +179,7 @@ final class Charts {
         new XYChartBuilder()
             .width(WIDTH)
             .height(HEIGHT)
-            .title("Roofline: what arithmetic and memory allow, and what was measured")
+            .title("Roofline")
             .xAxisTitle("FLOP a byte that has to be moved")
             .yAxisTitle("GFLOP/s")
             .build();
@@ -206,7 +208,8 @@ final class Charts {
         ys[i] = Math.min(c.flops(), c.bandwidth() * xs[i]) * 1e-9;
       }
       vertical.add(ys);
-      ChartStyle.limit(chart.addSeries("roof of " + c.backend(), xs, ys));
+      XYSeries roof = chart.addSeries("roof of " + c.backend(), xs, ys);
+      ChartStyle.limit(roof, report.ceilings().indexOf(c));
     }
     ChartStyle.common(chart.getStyler(), chart.getSeriesCollection().size());
     ChartStyle.decades(chart.getStyler(), vertical);
@@ -215,7 +218,7 @@ final class Charts {
   }
 
   private CategoryChart bars(String facet, List<Row> rows) {
-    String title = "Time of a call, seconds; lines from the fastest to the slowest";
+    String title = "Time of a call, seconds: fastest, median and slowest iteration";
     CategoryChart chart =
         new CategoryChartBuilder()
             .width(WIDTH)
@@ -223,10 +226,9 @@ final class Charts {
             .title(facet.isEmpty() ? title : title + " (" + facet + ")")
             .build();
     List<String> labels = rows.stream().map(this::series).toList();
-    List<Double> medians = rows.stream().map(Row::median).toList();
-    List<Double> spread =
-        rows.stream().map(r -> Math.max(r.max() - r.median(), r.median() - r.min())).toList();
-    chart.addSeries("median", labels, medians, spread);
+    chart.addSeries("fastest", labels, rows.stream().map(Row::min).toList());
+    chart.addSeries("median", labels, rows.stream().map(Row::median).toList());
+    chart.addSeries("slowest", labels, rows.stream().map(Row::max).toList());
     ChartStyle.bars(chart.getStyler());
     return chart;
   }

@@ -22,9 +22,9 @@ public class DecodeBenchmark extends ModelBenchmark {
               .formatted(TOKENS),
           DecodeBenchmark.class,
           List.of(
-              Study.facet("model", "gpt2"),
+              Study.facet("model", "gpt2").or("small", "toy"),
               Study.x("context", "128", "256", "512", "1024"),
-              Study.series("precision", "f32", "bf16", "f16", "q8")),
+              Study.series("precision", "f32", "bf16", "f16", "q8").or()),
           ModelBenchmark::offered);
 
   private int[] prompt = {};

@@ -1,6 +1,7 @@
 package org.quern.bench;
 
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.BenchmarkException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
@@ -43,11 +45,17 @@ record Launcher(Effort effort, OptionalInt threads) {
     }
   }
 
-  /// {@return what began it: JMH keeps that among the suppressed exceptions of its own}
+  /// {@return what the benchmark threw: JMH wraps it, or keeps it among the suppressed}
   private static Throwable root(Throwable e) {
     Throwable root = e;
-    while (root.getCause() != null || root.getSuppressed().length > 0) {
-      root = root.getCause() != null ? root.getCause() : root.getSuppressed()[0];
+    while (root instanceof RunnerException
+        || root instanceof BenchmarkException
+        || root instanceof InvocationTargetException) {
+      Throwable cause = root.getCause();
+      if (cause == null && root.getSuppressed().length == 0) {
+        return root;
+      }
+      root = cause == null ? root.getSuppressed()[0] : cause;
     }
     return root;
   }

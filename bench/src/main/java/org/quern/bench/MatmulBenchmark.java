@@ -1,6 +1,8 @@
 package org.quern.bench;
 
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Level;
@@ -34,8 +36,8 @@ public class MatmulBenchmark extends DeviceBenchmark {
           List.of(
               Study.facet("shape", "2304x768", "768x768", "3072x768", "768x3072"),
               Study.x("m", "1", "4", "64", "256", "1024"),
-              Study.series("layout", NT, "NN", "TN"),
-              Study.series("weights", PLAIN, "f32", "bf16", "f16", "q8")),
+              Study.series("layout", NT, "NN", "TN").or(),
+              Study.series("weights", PLAIN, "f32", "bf16", "f16", "q8").or()),
           (machine, point) ->
               point.get("weights").equals(PLAIN)
                   || (point.get("layout").equals(NT)
@@ -70,12 +72,12 @@ public class MatmulBenchmark extends DeviceBenchmark {
   private record Sizes(int m, int n, int k) {}
 
   private Sizes sizes() {
-    String[] parts = shape.split("x", -1);
-    try {
-      return new Sizes(m, Integer.parseInt(parts[0]), Integer.parseInt(parts[1]));
-    } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-      throw new IllegalArgumentException("shape must be N x K, such as 768x768: " + shape, e);
+    Matcher parts = Pattern.compile("([1-9]\\d{0,5})x([1-9]\\d{0,5})").matcher(shape);
+    if (!parts.matches()) {
+      throw new IllegalArgumentException(
+          "shape must be N x K, such as 768x768, found '%s'".formatted(shape));
     }
+    return new Sizes(m, Integer.parseInt(parts.group(1)), Integer.parseInt(parts.group(2)));
   }
 
   private static Trans trans(char letter) {

@@ -1,6 +1,7 @@
 package org.quern.bench;
 
 import java.util.List;
+import java.util.function.Supplier;
 
 /// A report as one page of HTML that needs nothing else: plots and tables.
 final class Page {
@@ -27,6 +28,11 @@ final class Page {
 
   /// {@return the page}
   static String of(Report report) {
+    return of(report, () -> new Charts(report).svgs());
+  }
+
+  /// {@return the page with plots from somewhere}
+  static String of(Report report, Supplier<List<String>> plots) {
     StringBuilder out = new StringBuilder("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n");
     String title = escape(report.study().title());
     out.append("<meta charset=\"utf-8\"/>\n");
@@ -39,17 +45,32 @@ final class Page {
     if (!report.constants().isEmpty()) {
       item(out, "in all rows: " + report.constantsText());
     }
-    out.append("</ul>\n<div class=\"plots\">\n");
-    for (String svg : new Charts(report).svgs()) {
-      out.append("<figure>").append(svg).append("</figure>\n");
-    }
-    out.append("</div>\n<h2>Ceilings</h2>\n");
+    out.append("</ul>\n");
+    plots(out, plots);
+    out.append("<h2>Ceilings</h2>\n");
     paragraph(out, Report.ABOUT_CEILINGS);
     table(out, report.ceilingTable());
     out.append("<h2>Results</h2>\n");
     paragraph(out, Report.ABOUT_TIMES);
     table(out, report.table());
     return out.append("</body>\n</html>\n").toString();
+  }
+
+  private static void plots(StringBuilder out, Supplier<List<String>> plots) {
+    List<String> svgs;
+    try {
+      svgs = plots.get();
+    } catch (LinkageError | InternalError e) { // what Java throws where it finds no fonts
+      paragraph(
+          out,
+          ("No plots: Java cannot draw text here (%s). Install fontconfig and a font, such as"
+                  + " fonts-dejavu-core.")
+              .formatted(e.getMessage()));
+      return;
+    }
+    out.append("<div class=\"plots\">\n");
+    svgs.forEach(svg -> out.append("<figure>").append(svg).append("</figure>\n"));
+    out.append("</div>\n");
   }
 
   private static void paragraph(StringBuilder out, String text) {

@@ -20,9 +20,9 @@ public class PrefillBenchmark extends ModelBenchmark {
               + " Memory: all of the device's, with the weights.",
           PrefillBenchmark.class,
           List.of(
-              Study.facet("model", "gpt2"),
+              Study.facet("model", "gpt2").or("small", "toy"),
               Study.x("context", "128", "256", "512", "1024"),
-              Study.series("precision", "f32", "bf16", "f16", "q8")),
+              Study.series("precision", "f32", "bf16", "f16", "q8").or()),
           ModelBenchmark::offered);
 
   private int[] prompt = {};

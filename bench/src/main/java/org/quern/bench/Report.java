@@ -166,8 +166,10 @@ public record Report(Study study, Conditions conditions, List<Ceiling> ceilings,
     out.put("tokens/s", Row::tokens);
     out.put("GFLOP/s", Row::gigaflops);
     out.put("GB/s", Row::gigabytes);
-    out.put("memory, MiB", r -> r.work().memory() / MEBIBYTE);
     out.values().removeIf(column -> !knows(column));
+    if (rows.stream().anyMatch(r -> r.work().memory() > 0)) {
+      out.put("memory, MiB", r -> r.work().memory() / MEBIBYTE);
+    }
     return out;
   }
 

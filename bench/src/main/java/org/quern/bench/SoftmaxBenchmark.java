@@ -38,7 +38,7 @@ public class SoftmaxBenchmark extends DeviceBenchmark {
           SoftmaxBenchmark.class,
           List.of(
               Study.x("context", "128", "256", "512", "1024", "2048"),
-              Study.series("implementation", THREE, FUSED)),
+              Study.series("implementation", THREE, FUSED).or()),
           (machine, point) -> true);
 
   /// `fused`: the backend's masked softmax; `three-kernels`: scale, mask and softmax.

@@ -39,7 +39,7 @@ public class StartupBenchmark extends DeviceBenchmark {
               + " included. `generate`: the command, with the model that comes with it; `library`:"
               + " a program that makes a random model of 2.8 million parameters.",
           StartupBenchmark.class,
-          List.of(Study.series("program", LIBRARY, GENERATE)),
+          List.of(Study.series("program", LIBRARY, GENERATE).or()),
           (machine, point) -> !point.get("program").equals(GENERATE) || hasCommand());
 
   /// `generate` or `library`.

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.core.DType;
 import org.quern.core.Precision;
 
@@ -34,10 +35,33 @@ public record Study(
   /// @param name of the benchmark's field
   /// @param role in plots
   /// @param usual its values when none are asked for
-  public record Axis(String name, Role role, List<String> usual) {
+  /// @param choices all that it may have; empty for anything, on a horizontal axis any positive
+  ///   number
+  public record Axis(String name, Role role, List<String> usual, List<String> choices) {
     /// Copies the values.
     public Axis {
       usual = List.copyOf(usual);
+      choices = List.copyOf(choices);
+    }
+
+    /// {@return this axis with the usual values and more to choose from, and no others}
+    Axis or(String... more) {
+      return new Axis(name, role, usual, Stream.concat(usual.stream(), Stream.of(more)).toList());
+    }
+
+    private void check(String value) {
+      boolean fits =
+          role == Role.X
+              ? value.matches("[1-9][0-9]{0,8}")
+              : choices.isEmpty() || choices.contains(value);
+      if (!fits) {
+        throw new IllegalArgumentException(
+            "the parameter %s must be %s, found '%s'"
+                .formatted(
+                    name,
+                    role == Role.X ? "a positive number" : "one of " + String.join(", ", choices),
+                    value));
+      }
     }
   }
 
@@ -52,21 +76,11 @@ public record Study(
       return values.getOrDefault(name, "");
     }
 
-    /// {@return the value of a numeric parameter}
+    /// {@return the value of a parameter of a horizontal axis}
     ///
     /// @param name of it
-    /// @throws IllegalArgumentException if it is no positive number
     public int number(String name) {
-      try {
-        int n = Integer.parseInt(get(name));
-        if (n > 0) {
-          return n;
-        }
-      } catch (NumberFormatException e) {
-        // told below
-      }
-      throw new IllegalArgumentException(
-          "the parameter %s must be a positive number, found '%s'".formatted(name, get(name)));
+      return Integer.parseInt(get(name));
     }
 
     @Override
@@ -102,7 +116,8 @@ public record Study(
   /// {@return the usual values, with some replaced}
   ///
   /// @param chosen values by parameter
-  /// @throws IllegalArgumentException if there is no such parameter, naming all
+  /// @throws IllegalArgumentException if there is no such parameter, or it cannot have that value,
+  ///   naming those that there are
   Map<String, List<String>> values(Map<String, List<String>> chosen) {
     for (String name : chosen.keySet()) {
       if (!has(name)) {
@@ -115,20 +130,24 @@ public record Study(
       }
     }
     Map<String, List<String>> out = new LinkedHashMap<>();
-    axes.forEach(a -> out.put(a.name(), chosen.getOrDefault(a.name(), a.usual())));
+    for (Axis a : axes) {
+      List<String> values = chosen.getOrDefault(a.name(), a.usual());
+      values.forEach(a::check);
+      out.put(a.name(), values);
+    }
     return out;
   }
 
   static Axis facet(String name, String... usual) {
-    return new Axis(name, Role.FACET, List.of(usual));
+    return new Axis(name, Role.FACET, List.of(usual), List.of());
   }
 
   static Axis x(String name, String... usual) {
-    return new Axis(name, Role.X, List.of(usual));
+    return new Axis(name, Role.X, List.of(usual), List.of());
   }
 
   static Axis series(String name, String... usual) {
-    return new Axis(name, Role.SERIES, List.of(usual));
+    return new Axis(name, Role.SERIES, List.of(usual), List.of());
   }
 
   /// {@return the storage of that name, such as `bf16`}

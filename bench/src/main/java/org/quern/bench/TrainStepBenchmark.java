@@ -27,7 +27,7 @@ public class TrainStepBenchmark extends DeviceBenchmark {
               + " times the forward for attention. Bytes: parameters, gradients and moments as"
               + " AdamW moves them, and the weights twice. Memory: all of the device's.",
           TrainStepBenchmark.class,
-          List.of(Study.series("model", "gpt2"), Study.x("context", "256")),
+          List.of(Study.series("model", "gpt2").or("small", "toy"), Study.x("context", "256")),
           (machine, point) ->
               point.number("context") <= Models.config(point.get("model")).context());
 

@@ -123,12 +123,12 @@ class BenchmarksTest {
 
   @Test
   void aWrongRunIsToldAndLeavesNothing() throws IOException {
-    Map<String, List<String>> unknown = Map.of("implementation", List.of("magic"));
+    Map<String, List<String>> wrong = Map.of("shape", List.of("24"), "m", List.of("3"));
     IllegalArgumentException e =
         assertThrows(
-            IllegalArgumentException.class, () -> run(SoftmaxBenchmark.STUDY, "cpu", unknown));
-    assertTrue(
-        String.valueOf(e.getMessage()).endsWith("no implementation is named magic"), e::toString);
+            IllegalArgumentException.class, () -> run(MatmulBenchmark.STUDY, "cpu", wrong));
+    String message = String.valueOf(e.getMessage());
+    assertTrue(message.endsWith("shape must be N x K, such as 768x768, found '24'"), message);
     assertEquals(0, count(folder));
     assertThrows(
         IllegalArgumentException.class,

@@ -2,6 +2,7 @@ package org.quern.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.StringReader;
@@ -166,6 +167,18 @@ class ReportTest {
   }
 
   @Test
+  void withoutFontsThePageSaysSoAndKeepsTheTable() throws Exception {
+    String html =
+        Page.of(
+            attention(),
+            () -> {
+              throw new InternalError("no fontconfig");
+            });
+    assertEquals(0, parse(html).getElementsByTagName("svg").getLength());
+    assertTrue(html.contains("no fontconfig") && html.contains("25 % of FLOP/s"), html);
+  }
+
+  @Test
   void withoutAnAxisThereAreBars() throws Exception {
     Report startup =
         report(
@@ -194,15 +207,26 @@ class ReportTest {
     assertEquals(1000, one.high(), 1e-9);
   }
 
+  private static String refused(Study study, String name, String value) {
+    return String.valueOf(
+        assertThrows(
+                IllegalArgumentException.class, () -> study.values(Map.of(name, List.of(value))))
+            .getMessage());
+  }
+
   @Test
-  void studiesRefuseUnknownParameters() {
-    String message = "";
-    try {
-      SoftmaxBenchmark.STUDY.values(Map.of("head", List.of("1")));
-    } catch (IllegalArgumentException e) {
-      message = String.valueOf(e.getMessage());
-    }
+  void studiesRefuseWhatTheyDoNotHave() {
+    String message = refused(SoftmaxBenchmark.STUDY, "head", "1");
     assertTrue(message.contains("'head'") && message.contains("context"), message);
+    message = refused(AttentionBenchmark.STUDY, "pass", "backward");
+    assertTrue(message.contains("forward, forward+backward, found 'backward'"), message);
+    for (String number : List.of("0", "-1", "x", "", "99999999999")) {
+      message = refused(SoftmaxBenchmark.STUDY, "context", number);
+      assertTrue(message.contains("'" + number + "'"), message);
+    }
+    assertEquals(
+        List.of("banded"),
+        AttentionBenchmark.STUDY.values(Map.of("mask", List.of("banded"))).get("mask"));
     assertEquals(
         List.of("8"),
         SoftmaxBenchmark.STUDY.values(Map.of("context", List.of("8"))).get("context"));

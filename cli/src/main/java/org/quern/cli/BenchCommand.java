@@ -9,10 +9,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.quern.bench.Effort;
 import org.quern.bench.Peers;
 import org.quern.bench.Report;
+import org.quern.bench.RunListener;
 import org.quern.bench.Studies;
 import org.quern.bench.Study;
 import org.quern.bench.Sweep;
@@ -97,38 +99,53 @@ final class BenchCommand extends BaseCommand {
     Sweep sweep =
         new Sweep(
             study,
-            backend == null ? List.of() : List.of(backend),
+            backend == null ? List.of() : Arrays.asList(backend.split(",", -1)),
             values(),
             threads == null ? OptionalInt.empty() : OptionalInt.of(settings().threads()),
             effort(),
             out);
     Peers others = peers ? Peers.load() : null; // told before minutes of measuring
-    try (Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
-      Report report = sweep.run((done, total, what) -> show(bar, done, total, what));
-      out().println(report.markdown());
-      if (out != null) {
-        out().println("kept in " + out.resolve(study.name() + ".html") + ", .md and .json");
-      }
-      out().flush();
-      if (others != null) {
-        int given = settings().threads();
-        int all = given == 0 ? Runtime.getRuntime().availableProcessors() : given;
-        Peers.Request request = new Peers.Request(study.name(), sweep.chosen(), all, effort(), out);
-        out().println(others.run(request, (done, total, what) -> show(bar, done, total, what)));
+    try (Interrupts interrupts = new Interrupts();
+        Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
+      RunListener listener =
+          (done, total, what) -> {
+            if (interrupts.requested()) {
+              throw new CancellationException();
+            }
+            bar.of(total);
+            bar.to(done);
+            bar.message(what);
+          };
+      try {
+        Report report = sweep.run(listener);
+        out().println(report.markdown());
+        if (out != null) {
+          out().println("kept in " + out.resolve(study.name() + ".html") + ", .md and .json");
+        }
         out().flush();
+        if (others != null) {
+          out().println(others.run(beside(sweep), listener));
+          out().flush();
+        }
+      } catch (CancellationException | IllegalArgumentException e) {
+        if (!interrupts.requestedSoon()) {
+          throw e;
+        }
+        bar.print("quern: stopped; what was measured last was not written");
+        return Failures.INTERRUPTED;
       }
     }
     return 0;
   }
 
-  private Effort effort() {
-    return toy ? Effort.TOY : quick ? Effort.QUICK : Effort.WHOLE;
+  private Peers.Request beside(Sweep sweep) {
+    int given = settings().threads();
+    int all = given == 0 ? Runtime.getRuntime().availableProcessors() : given;
+    return new Peers.Request(study.name(), sweep.chosen(), all, effort(), out);
   }
 
-  private static void show(Progress bar, int done, int total, String what) {
-    bar.of(total);
-    bar.to(done);
-    bar.message(what);
+  private Effort effort() {
+    return toy ? Effort.TOY : quick ? Effort.QUICK : Effort.WHOLE;
   }
 
   private Map<String, List<String>> values() {

@@ -7,6 +7,8 @@ import java.util.concurrent.TimeUnit;
 /// must not be lost.
 final class Interrupts implements AutoCloseable {
   private static final int PATIENCE_SECONDS = 60;
+  private static final long MOMENT_MILLIS = 500;
+  private static final long STEP_MILLIS = 10;
 
   private final CountDownLatch finished = new CountDownLatch(1);
   private final Thread hook = new Thread(this::interrupted, "interrupt");
@@ -18,6 +20,19 @@ final class Interrupts implements AutoCloseable {
 
   /// {@return whether the user wants to stop}
   boolean requested() {
+    return requested;
+  }
+
+  /// {@return whether the user wants to stop, as far as is known in a moment: Ctrl-C also ends the
+  /// processes that this one started, and their end may be noticed first}
+  boolean requestedSoon() {
+    try {
+      for (long waited = 0; !requested && waited < MOMENT_MILLIS; waited += STEP_MILLIS) {
+        Thread.sleep(STEP_MILLIS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     return requested;
   }
 
