@@ -297,50 +297,49 @@ final class EightBitTile {
     c1b.intoArray(out, 3 * L);
   }
 
-  /// One row, in two chains of sums: one would wait for itself.
+  /// One row, in two chains of sums a vector: one would wait for itself.
   private static void one(int blocks, float[] a, MemorySegment b, float[] out) {
     FloatVector zero = FloatVector.zero(S);
     FloatVector c0a = zero;
     FloatVector c0b = zero;
     for (int block = 0; block < blocks; block++) {
       long at = block * BLOCK_BYTES;
+      FloatVector s = FloatVector.fromMemorySegment(S, b, at, LE);
+      FloatVector t = FloatVector.fromMemorySegment(S, b, at + HALF, LE);
       FloatVector t0a = zero;
       FloatVector u0a = zero;
       FloatVector t0b = zero;
       FloatVector u0b = zero;
       for (int i = 0; i < WORDS; i++) {
         long p = at + (1 + i) * ROW;
-        int k = (block * WORDS + i) * 4;
-        IntVector v = IntVector.fromMemorySegment(I, b, p, LE);
-        IntVector w = IntVector.fromMemorySegment(I, b, p + HALF, LE);
-        FloatVector x;
-        FloatVector f;
-        FloatVector g;
-        f = (FloatVector) v.lanewise(VectorOperators.LSHL, 24).convert(TO_FLOAT, 0);
-        g = (FloatVector) w.lanewise(VectorOperators.LSHL, 24).convert(TO_FLOAT, 0);
-        x = FloatVector.broadcast(S, a[k]);
-        t0a = x.fma(f, t0a);
-        t0b = x.fma(g, t0b);
-        f = (FloatVector) v.lanewise(VectorOperators.LSHL, 16).and(TOP).convert(TO_FLOAT, 0);
-        g = (FloatVector) w.lanewise(VectorOperators.LSHL, 16).and(TOP).convert(TO_FLOAT, 0);
-        x = FloatVector.broadcast(S, a[k + 1]);
-        u0a = x.fma(f, u0a);
-        u0b = x.fma(g, u0b);
-        f = (FloatVector) v.lanewise(VectorOperators.LSHL, 8).and(TOP).convert(TO_FLOAT, 0);
-        g = (FloatVector) w.lanewise(VectorOperators.LSHL, 8).and(TOP).convert(TO_FLOAT, 0);
-        x = FloatVector.broadcast(S, a[k + 2]);
-        t0a = x.fma(f, t0a);
-        t0b = x.fma(g, t0b);
-        f = (FloatVector) v.and(TOP).convert(TO_FLOAT, 0);
-        g = (FloatVector) w.and(TOP).convert(TO_FLOAT, 0);
-        x = FloatVector.broadcast(S, a[k + 3]);
-        u0a = x.fma(f, u0a);
-        u0b = x.fma(g, u0b);
+        int k = block * BLOCK + i * 4;
+        FloatVector x0 = FloatVector.broadcast(S, a[k]);
+        FloatVector x1 = FloatVector.broadcast(S, a[k + 1]);
+        FloatVector x2 = FloatVector.broadcast(S, a[k + 2]);
+        FloatVector x3 = FloatVector.broadcast(S, a[k + 3]);
+        IntVector w = IntVector.fromMemorySegment(I, b, p, LE);
+        t0a =
+            ((FloatVector) w.lanewise(VectorOperators.LSHL, 24).convert(TO_FLOAT, 0)).fma(x0, t0a);
+        u0a =
+            ((FloatVector) w.lanewise(VectorOperators.LSHL, 16).and(TOP).convert(TO_FLOAT, 0))
+                .fma(x1, u0a);
+        t0a =
+            ((FloatVector) w.lanewise(VectorOperators.LSHL, 8).and(TOP).convert(TO_FLOAT, 0))
+                .fma(x2, t0a);
+        u0a = ((FloatVector) w.and(TOP).convert(TO_FLOAT, 0)).fma(x3, u0a);
+        w = IntVector.fromMemorySegment(I, b, p + HALF, LE);
+        t0b =
+            ((FloatVector) w.lanewise(VectorOperators.LSHL, 24).convert(TO_FLOAT, 0)).fma(x0, t0b);
+        u0b =
+            ((FloatVector) w.lanewise(VectorOperators.LSHL, 16).and(TOP).convert(TO_FLOAT, 0))
+                .fma(x1, u0b);
+        t0b =
+            ((FloatVector) w.lanewise(VectorOperators.LSHL, 8).and(TOP).convert(TO_FLOAT, 0))
+                .fma(x2, t0b);
+        u0b = ((FloatVector) w.and(TOP).convert(TO_FLOAT, 0)).fma(x3, u0b);
       }
-      FloatVector scale = FloatVector.fromMemorySegment(S, b, at, LE);
-      c0a = t0a.add(u0a).fma(scale, c0a);
-      scale = FloatVector.fromMemorySegment(S, b, at + HALF, LE);
-      c0b = t0b.add(u0b).fma(scale, c0b);
+      c0a = t0a.add(u0a).fma(s, c0a);
+      c0b = t0b.add(u0b).fma(t, c0b);
     }
     c0a.intoArray(out, 0);
     c0b.intoArray(out, L);

@@ -194,13 +194,9 @@ final class HalfTile {
     c1b.intoArray(out, 3 * L);
   }
 
-  /// One row, in two chains of sums: one would wait for itself.
+  /// One row, in two chains of sums a vector: one would wait for itself.
   private static void one(int depth, float[] a, MemorySegment b, float[] out) {
     FloatVector zero = FloatVector.zero(S);
-    IntVector w;
-    FloatVector low;
-    FloatVector high;
-    FloatVector x;
     FloatVector c0a = zero;
     FloatVector c0b = zero;
     FloatVector d0a = zero;
@@ -208,27 +204,20 @@ final class HalfTile {
     int k = 0;
     for (; k + 2 <= depth; k += 2) {
       long row = k * ROW;
-      w = IntVector.fromMemorySegment(I, b, row, LE);
-      low = w.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-      high = w.and(UPPER).reinterpretAsFloats();
-      x = FloatVector.broadcast(S, a[k]);
-      c0a = x.fma(low, c0a);
-      c0b = x.fma(high, c0b);
-      w = IntVector.fromMemorySegment(I, b, row + ROW, LE);
-      low = w.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-      high = w.and(UPPER).reinterpretAsFloats();
-      x = FloatVector.broadcast(S, a[k + 1]);
-      d0a = x.fma(low, d0a);
-      d0b = x.fma(high, d0b);
+      FloatVector x = FloatVector.broadcast(S, a[k]);
+      FloatVector y = FloatVector.broadcast(S, a[k + 1]);
+      IntVector v = IntVector.fromMemorySegment(I, b, row, LE);
+      IntVector w = IntVector.fromMemorySegment(I, b, row + ROW, LE);
+      c0a = x.fma(v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), c0a);
+      c0b = x.fma(v.and(UPPER).reinterpretAsFloats(), c0b);
+      d0a = y.fma(w.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), d0a);
+      d0b = y.fma(w.and(UPPER).reinterpretAsFloats(), d0b);
     }
     if (k < depth) {
-      long row = k * ROW;
-      w = IntVector.fromMemorySegment(I, b, row, LE);
-      low = w.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-      high = w.and(UPPER).reinterpretAsFloats();
-      x = FloatVector.broadcast(S, a[k]);
-      c0a = x.fma(low, c0a);
-      c0b = x.fma(high, c0b);
+      FloatVector x = FloatVector.broadcast(S, a[k]);
+      IntVector v = IntVector.fromMemorySegment(I, b, k * ROW, LE);
+      c0a = x.fma(v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), c0a);
+      c0b = x.fma(v.and(UPPER).reinterpretAsFloats(), c0b);
     }
     c0a.add(d0a).intoArray(out, 0);
     c0b.add(d0b).intoArray(out, L);
