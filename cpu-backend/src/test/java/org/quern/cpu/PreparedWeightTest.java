@@ -69,13 +69,15 @@ class PreparedWeightTest {
     assertTrue(String.valueOf(e.getMessage()).contains("quern.precision=bf16"), e.getMessage());
   }
 
-  /// Elements are those of the weight itself, and so is a product with a part of it.
+  /// Elements are those of the weight itself.
   @Test
   void threadsDoNotShowAndElementsStayExact() {
     for (CpuProvider.Choice kernels :
         new CpuProvider.Choice[] {CpuProvider.Choice.SCALAR, CpuProvider.Choice.VECTOR}) {
       for (Precision precision : new Precision[] {Precision.BF16, Precision.Q8}) {
-        for (int rows : new int[] {1, 4, 148, 150}) {
+        // 397: with 8 lanes and five threads the last task has so few rows that, if it decided for
+        // itself, it would use another kernel.
+        for (int rows : new int[] {1, 4, 150, 397}) {
           float[] one = product(kernels, precision, 1, rows);
           assertArrayEquals(one, product(kernels, precision, 2, rows));
           assertArrayEquals(one, product(kernels, precision, 5, rows));
