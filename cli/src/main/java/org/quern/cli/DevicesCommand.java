@@ -7,7 +7,9 @@ import java.util.Map;
 import org.quern.core.Availability;
 import org.quern.core.Backends;
 import org.quern.core.DeviceInfo;
+import org.quern.core.Settings;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `quern devices`.
@@ -15,19 +17,22 @@ import picocli.CommandLine.Option;
     name = "devices",
     description = "Lists backends and devices: what was found, why not, and what to do.")
 final class DevicesCommand extends BaseCommand {
+  @Mixin PrecisionOption precision = new PrecisionOption();
+
   @Option(names = "--json", description = "As one JSON object.")
   boolean json;
 
   @Override
   public Integer call() throws IOException {
+    Settings settings = precision.in(settings());
     List<Backends.Found> found = Backends.probe();
     if (json) {
-      out().println(JsonParts.text(g -> write(g, found, settings().asMap())));
+      out().println(JsonParts.text(g -> write(g, found, settings.asMap())));
     } else {
       out().println(Backends.table(found));
       out().println();
       out().println("Settings in effect (property, or variable such as QUERN_BACKEND):");
-      settings().asMap().forEach((k, v) -> out().printf("  %-14s %s%n", k, v));
+      settings.asMap().forEach((k, v) -> out().printf("  %-14s %s%n", k, v));
     }
     out().flush();
     return 0;

@@ -25,6 +25,8 @@ import picocli.CommandLine.Option;
 final class EvalCommand extends BaseCommand {
   @Mixin ModelOption model = new ModelOption();
 
+  @Mixin PrecisionOption precision = new PrecisionOption();
+
   @Mixin ProfileOption profile = new ProfileOption();
 
   @Option(
@@ -58,7 +60,7 @@ final class EvalCommand extends BaseCommand {
     if (batch < 1) {
       throw new IllegalArgumentException("--batch must be positive, found " + batch);
     }
-    try (Backend device = Backends.open(profile.in(settings()));
+    try (Backend device = Backends.open(profile.in(precision.in(settings())));
         ModelFolder files = model.open()) {
       Tokenizer tokenizer =
           files

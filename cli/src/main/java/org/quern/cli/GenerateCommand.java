@@ -37,6 +37,8 @@ final class GenerateCommand extends BaseCommand {
 
   @Mixin ModelOption model = new ModelOption();
 
+  @Mixin PrecisionOption precision = new PrecisionOption();
+
   @Mixin ProfileOption profile = new ProfileOption();
 
   @Option(
@@ -114,7 +116,7 @@ final class GenerateCommand extends BaseCommand {
     }
     GenerationOptions options = options();
     try (ModelFolder files = model.open();
-        TextModel text = TextModel.load(files, profile.in(settings()));
+        TextModel text = TextModel.load(files, profile.in(precision.in(settings())));
         Interrupts interrupts = new Interrupts()) {
       List<int[]> starts = starts(text);
       starts.forEach(start -> checkLength(start.length, text));

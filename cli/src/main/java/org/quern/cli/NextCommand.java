@@ -26,6 +26,8 @@ final class NextCommand extends BaseCommand {
 
   @Mixin ModelOption model = new ModelOption();
 
+  @Mixin PrecisionOption precision = new PrecisionOption();
+
   @Mixin ProfileOption profile = new ProfileOption();
 
   @Option(names = "--ids", paramLabel = "\"1 2 3\"", description = "Token ids in place of a text.")
@@ -52,7 +54,7 @@ final class NextCommand extends BaseCommand {
       throw new IllegalArgumentException("--logits needs --json");
     }
     try (ModelFolder files = model.open();
-        TextModel loaded = TextModel.load(files, profile.in(settings()))) {
+        TextModel loaded = TextModel.load(files, profile.in(precision.in(settings())))) {
       int[] tokens =
           ids != null ? Ids.parse(ids) : loaded.generator().encode(text == null ? "" : text);
       if (json) {

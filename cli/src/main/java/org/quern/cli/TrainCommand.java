@@ -8,6 +8,8 @@ import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
 import org.quern.core.Backends;
 import org.quern.core.DType;
+import org.quern.core.Precision;
+import org.quern.core.Settings;
 import org.quern.flow.Tape.Recompute;
 import org.quern.gpt.Bigram;
 import org.quern.gpt.Gpt;
@@ -151,6 +153,8 @@ final class TrainCommand extends BaseCommand {
       description = "Validate and checkpoint after so many steps. Default: 100.")
   int evaluateEvery = 100;
 
+  @Mixin PrecisionOption precision = new PrecisionOption();
+
   @Mixin ProfileOption profile = new ProfileOption();
 
   @Override
@@ -168,7 +172,7 @@ final class TrainCommand extends BaseCommand {
     String name = preset.name().toLowerCase(Locale.ROOT);
     RunFolder run = new RunFolder(out == null ? Path.of("runs", name) : out);
     TrainingConfig config = trainingConfig();
-    try (Backend device = Backends.open(profile.in(settings()));
+    try (Backend device = Backends.open(profile.in(trainingSettings()));
         ModelFolder source = modelFolder == null ? null : ModelFolder.open(modelFolder)) {
       TextSource text = TextSource.read(data);
       Tokenizer tokenizer = tokenizer(source, text);
@@ -188,6 +192,18 @@ final class TrainCommand extends BaseCommand {
         }
       }
     }
+  }
+
+  private Settings trainingSettings() {
+    Settings s = precision.in(settings());
+    if (s.precision() != Precision.F32) {
+      throw new IllegalArgumentException(
+          ("training holds its weights in f32, found quern.precision=%s; leave that out, and give"
+                  + " --precision to generate, next and eval; --storage bf16 makes the file of the"
+                  + " best model smaller")
+              .formatted(s.precision().name().toLowerCase(Locale.ROOT)));
+    }
+    return s;
   }
 
   private TrainingConfig trainingConfig() {

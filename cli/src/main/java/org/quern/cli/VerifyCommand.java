@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
 import org.quern.core.Backends;
+import org.quern.core.Precision;
 import org.quern.core.Settings;
 import org.quern.tck.Check;
 import org.quern.tck.Kit;
@@ -50,7 +51,8 @@ final class VerifyCommand extends BaseCommand {
         quick
             ? List.of()
             : OpCases.forSpeed().stream().filter(c -> chosen.contains(c.op())).toList();
-    Settings settings = settings();
+    // The kit holds products with prepared weights to the accuracy of F32.
+    Settings settings = settings().withPrecision(Precision.F32);
     Verification found;
     try (Interrupts interrupts = new Interrupts();
         Backend device = Backends.open(settings)) {

@@ -75,6 +75,30 @@ class CommandsTest {
     return Cli.run(all);
   }
 
+  private static double loss(String precision) throws IOException {
+    String json =
+        withModel("eval", "--data", text.toString(), "--json", "--precision", precision).ok().out();
+    try (JsonParser parser = new JsonFactory().createParser(json)) {
+      while (!"loss".equals(parser.currentName())
+          || parser.currentToken() == JsonToken.FIELD_NAME) {
+        parser.nextToken();
+      }
+      return parser.getDoubleValue();
+    }
+  }
+
+  /// Weights that have all the digits of F32, unlike those that come with Quern.
+  @Test
+  void lessPrecisionChangesTheLossALittle() throws IOException {
+    double f32 = loss("f32");
+    double bf16 = loss("bf16");
+    double q8 = loss("q8");
+    String found = "loss: f32 %.6f, bf16 %.6f, q8 %.6f".formatted(f32, bf16, q8);
+    assertEquals(f32, bf16, 0.005 * f32, found);
+    assertEquals(f32, q8, 0.01 * f32, found);
+    assertTrue(f32 != bf16 && bf16 != q8, found);
+  }
+
   @Test
   void theSameSeedGivesTheSameText() {
     String one = withModel("generate", "mary", "--seed", "3", "--max-tokens", "40").ok().out();

@@ -44,7 +44,8 @@ class DayTest {
           "| fused | F32 | 64 | 16 | forward and backward |",
           "| fused | BF16 | 64 | 16 | forward | not offered |",
           "| f32 | 1 |",
-          "| q8 | 1 | not offered |",
+          "| f16 | 1 | not offered |",
+          "| q8 | 1 |",
           "## Training"
         }) {
       assertTrue(markdown.contains(part), part + "\n" + markdown);

@@ -5,6 +5,7 @@ import org.quern.core.Backend;
 import org.quern.core.BufferPool;
 import org.quern.core.DeviceInfo;
 import org.quern.core.Ops;
+import org.quern.core.Precision;
 import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Tensor;
@@ -17,15 +18,17 @@ final class CpuBackend implements Backend {
   private final WorkerPool workers;
   private final BufferPool pool;
   private final CpuOps ops;
+  private final Precision precision;
 
   /// Opens the device.
   ///
   /// @param device what it is
-  /// @param settings memory and debug
+  /// @param settings memory, debug and precision
   /// @param threads how many work
   /// @param kernels scalar, or else vector
   CpuBackend(DeviceInfo device, Settings settings, int threads, CpuProvider.Choice kernels) {
     this.device = device;
+    this.precision = settings.precision();
     this.workers = new WorkerPool(threads);
     long limit =
         settings.memory() > 0 ? settings.memory() : (long) (device.memoryBytes() * DEFAULT_SHARE);
@@ -83,9 +86,10 @@ final class CpuBackend implements Backend {
     workers.exit();
   }
 
+  /// {@return the weight as `quern.precision` says}
   @Override
   public Tensor prepare(Tensor weight, Scope owner) {
-    return ops instanceof VectorOps vector ? vector.prepare(weight, owner) : weight;
+    return ops.prepare(weight, precision, owner);
   }
 
   @Override

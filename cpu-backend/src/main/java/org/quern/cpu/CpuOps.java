@@ -12,6 +12,8 @@ import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
 import org.quern.core.MatmulDims;
 import org.quern.core.Ops;
+import org.quern.core.Precision;
+import org.quern.core.Scope;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
 import org.quern.core.Trans;
@@ -231,6 +233,13 @@ abstract class CpuOps implements Ops {
     MatmulDims dims = MatmulDims.of(c.tensor().shape(), a.shape(), ta, b.shape(), tb);
     product(dims, floats(c.tensor()), c.mode(), floats(a), ta, floats(b), tb, alpha);
   }
+
+  /// {@return the weight as [#linear] reads it best, or itself}
+  ///
+  /// @param weight (O, C)
+  /// @param precision how its numbers are held
+  /// @param owner takes the memory
+  abstract Tensor prepare(Tensor weight, Precision precision, Scope owner);
 
   /// `c = alpha op(a) op(b)` or `c += ...`, batched.
   abstract void product(

@@ -67,13 +67,13 @@ public final class CpuProvider implements BackendProvider {
 
   /// {@return the backend with the given kernels}
   ///
-  /// @param settings threads, memory, debug
+  /// @param settings threads, memory, debug, precision
   /// @param choice of the kernels
   static CpuBackend open(Settings settings, Choice choice) {
-    if (settings.precision() != Precision.F32) {
+    if (settings.precision() == Precision.F16) {
       throw new IllegalArgumentException(
-          "backend 'cpu' holds weights in f32, found quern.precision=%s; leave it out, or use opencl"
-              .formatted(settings.precision().name().toLowerCase(Locale.ROOT)));
+          "backend 'cpu' does not hold weights in f16; use quern.precision=bf16, which takes as"
+              + " little memory, or q8");
     }
     boolean module = Machine.hasVectorModule();
     if (choice == Choice.VECTOR && !module) {

@@ -1,6 +1,7 @@
 package org.quern.cpu;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Activation;
 import org.quern.core.Sink;
@@ -57,36 +58,23 @@ record Gemm(
   // The matrices of a scratch.
   private static final int LEFT_PANELS = 0;
 
+  /// The panel of a scratch that holds one in F32, while another holds the right operand.
+  private static final int DECODED = 1;
+
   // The arrays of a scratch, behind those of Packing.
   private static final int TILE = 2;
 
-  /// {@return the block length of the depth: equal blocks of at most [#DEPTH]}
+  /// {@return the block length of the depth: equal blocks of at most [#DEPTH], of whole blocks of
+  /// [Quantization#BLOCK]}
   static int depthBlock(int k) {
     int blocks = CpuOps.parts(k, DEPTH);
-    return Math.min(k, (CpuOps.parts(k, blocks) + 15) & -16);
+    return Math.min(k, (CpuOps.parts(k, blocks) + 31) & -32);
   }
 
   /// {@return the most rows that are packed at once}
   static int rowBlock(int k) {
     int rows = LEFT / depthBlock(k) / PackedTile.ROWS * PackedTile.ROWS;
     return Math.clamp(rows, PackedTile.ROWS, MOST_PANELS * PackedTile.ROWS);
-  }
-
-  /// Where the panels are: columns `column` to `column + columns` of b, rows `first` to `first +
-  /// depth`.
-  ///
-  /// @param memory panel after panel, `[depth][WIDTH]` each
-  /// @param column the first column, a multiple of [PackedTile#WIDTH]
-  /// @param columns how many
-  /// @param first the first row, a multiple of [#depthBlock]
-  /// @param depth how many
-  record Panels(MemorySegment memory, int column, int columns, int first, int depth) {
-    MemorySegment at(int panelColumn, int row, int rows) {
-      int panel = (panelColumn - column) / WIDTH;
-      return memory.asSlice(
-          ((long) panel * depth + row - first) * WIDTH * Float.BYTES,
-          (long) rows * WIDTH * Float.BYTES);
-    }
   }
 
   /// Computes rows `row` to `rowEnd`, at most [#rowBlock], and columns `column` to `columnEnd` over
@@ -99,13 +87,13 @@ record Gemm(
       int rowEnd,
       int column,
       int columnEnd) {
-    int blockDepth = depthBlock(k);
+    int blockDepth = panels.block(k, m);
     int end = panels.first() + panels.depth();
     for (int k0 = panels.first(); k0 < end; k0 += blockDepth) {
       int depth = Math.min(blockDepth, end - k0);
-      float[][] left = packLeft(scratch, row, rowEnd, k0, depth);
+      float[][] left = packLeft(scratch, panels.tileRows(m), row, rowEnd, k0, depth);
       for (int j = column; j < columnEnd; j += WIDTH) {
-        panel(scratch, left, panels.at(j, k0, depth), row, rowEnd, j, k0, depth);
+        panel(scratch, left, panels, row, rowEnd, j, k0, depth);
       }
     }
     if (y != null && end == k) {
@@ -123,16 +111,19 @@ record Gemm(
     }
   }
 
-  private float[][] packLeft(Scratch scratch, int row, int rowEnd, int k0, int depth) {
+  private float[][] packLeft(
+      Scratch scratch, int tileRows, int row, int rowEnd, int k0, int depth) {
     int stride = trans == Trans.N ? k : m;
-    int panels = CpuOps.parts(rowEnd - row, PackedTile.ROWS);
-    int floats = Packing.leftFloats(PackedTile.ROWS, depth);
+    int panels = CpuOps.parts(rowEnd - row, tileRows);
+    int padded = Quantization.blocks(depth) * Quantization.BLOCK;
+    int floats = Packing.leftFloats(tileRows, padded);
     float[][] left = scratch.rows(LEFT_PANELS, panels, floats);
     for (int i = 0; i < panels; i++) {
-      int first = row + i * PackedTile.ROWS;
-      int rows = Math.min(PackedTile.ROWS, rowEnd - first);
+      int first = row + i * tileRows;
+      int rows = Math.min(tileRows, rowEnd - first);
       int kernelRows = PackedTile.kernelRows(rows);
       Packing.left(scratch, a, aAt, trans, stride, first, rows, kernelRows, k0, depth, left[i]);
+      Arrays.fill(left[i], kernelRows * depth, kernelRows * padded, 0);
     }
     return left;
   }
@@ -140,18 +131,31 @@ record Gemm(
   private void panel(
       Scratch scratch,
       float[][] left,
-      MemorySegment b,
+      Panels panels,
       int row,
       int rowEnd,
       int column,
       int k0,
       int depth) {
+    MemorySegment b = panels.at(column, k0, depth);
+    boolean direct = panels.direct(m);
+    int tileRows = panels.tileRows(m);
+    if (!direct) {
+      MemorySegment floats = scratch.panel(DECODED, (long) (DEPTH + Quantization.BLOCK) * WIDTH);
+      panels.decode(b, depth, floats);
+      b = floats;
+    }
     float[] tile = scratch.floats(TILE, PackedTile.ROWS * WIDTH);
     int columns = Math.min(WIDTH, n - column);
     boolean replace = k0 == 0 && mode == Sink.Mode.SET;
-    for (int i = 0, first = row; first < rowEnd; i++, first += PackedTile.ROWS) {
-      int rows = Math.min(PackedTile.ROWS, rowEnd - first);
-      PackedTile.multiply(PackedTile.kernelRows(rows), depth, left[i], b, tile, 0, WIDTH);
+    for (int i = 0, first = row; first < rowEnd; i++, first += tileRows) {
+      int rows = Math.min(tileRows, rowEnd - first);
+      int kernelRows = PackedTile.kernelRows(rows);
+      if (direct) {
+        panels.multiply(kernelRows, depth, left[i], b, tile);
+      } else {
+        PackedTile.multiply(kernelRows, depth, left[i], b, tile, 0, WIDTH);
+      }
       long at = cAt + (long) first * n + column;
       if (replace) {
         TileMerge.set(tile, c, at, n, rows, columns, alpha, bias, column);

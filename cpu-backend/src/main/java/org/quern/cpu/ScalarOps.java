@@ -2,8 +2,16 @@ package org.quern.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+import org.quern.core.Activation;
+import org.quern.core.Compositions;
+import org.quern.core.DType;
 import org.quern.core.MatmulDims;
+import org.quern.core.Precision;
+import org.quern.core.Scope;
+import org.quern.core.Shape;
 import org.quern.core.Sink;
+import org.quern.core.Tensor;
 import org.quern.core.Trans;
 
 /// The operations in plain Java, for a Java run without `jdk.incubator.vector`. The JIT vectorizes
@@ -27,6 +35,7 @@ final class ScalarOps extends CpuOps {
       long aAt,
       Trans ta,
       MemorySegment b,
+      Precision held,
       long bAt,
       Trans tb,
       float alpha) {}
@@ -39,6 +48,19 @@ final class ScalarOps extends CpuOps {
       MemorySegment a,
       Trans ta,
       MemorySegment b,
+      Trans tb,
+      float alpha) {
+    product(dims, c, mode, a, ta, b, Precision.F32, tb, alpha);
+  }
+
+  private void product(
+      MatmulDims dims,
+      MemorySegment c,
+      Sink.Mode mode,
+      MemorySegment a,
+      Trans ta,
+      MemorySegment b,
+      Precision held,
       Trans tb,
       float alpha) {
     int down = parts(dims.m(), ROWS);
@@ -60,6 +82,7 @@ final class ScalarOps extends CpuOps {
                   item * dims.m() * dims.k(),
                   ta,
                   b,
+                  held,
                   item * dims.k() * dims.n(),
                   tb,
                   alpha);
@@ -86,7 +109,9 @@ final class ScalarOps extends CpuOps {
         long at = p.aAt() + (long) k * dims.m() + firstRow;
         columns(left, line, p.a(), at, dims.m(), depth, rows);
       }
-      if (p.tb() == Trans.N) {
+      if (p.held() != Precision.F32) {
+        prepared(scratch, right, line, p, firstColumn, columns, k, depth);
+      } else if (p.tb() == Trans.N) {
         rows(right, p.b(), p.bAt() + (long) k * dims.n() + firstColumn, dims.n(), depth, columns);
       } else {
         long at = p.bAt() + (long) firstColumn * dims.k() + k;
@@ -97,6 +122,70 @@ final class ScalarOps extends CpuOps {
       }
     }
     merge(scratch, p, sums, firstRow, rows, firstColumn, columns);
+  }
+
+  @Override
+  Tensor prepare(Tensor weight, Precision precision, Scope owner) {
+    if (precision == Precision.F32) {
+      return weight;
+    }
+    int n = rows(weight);
+    int k = width(weight);
+    long row = RowWeights.bytes(precision, k);
+    Tensor memory = owner.allocate(DType.F32, Shape.of(parts(n * row, Float.BYTES)));
+    MemorySegment target = CpuBuffer.bytes(memory);
+    MemorySegment from = CpuBuffer.floats(weight);
+    pool.run(
+        n,
+        4L * n * k,
+        (scratch, i) -> {
+          float[] line = scratch.floats(0, k);
+          Native.load(line, 0, from, (long) i * k, k);
+          RowWeights.store(line, k, target, i * row, precision);
+        });
+    return new PreparedBuffer(weight, target, precision).tensor();
+  }
+
+  @Override
+  public void linear(Tensor y, Tensor h, Tensor x, Tensor w, @Nullable Tensor bias, Activation f) {
+    PreparedBuffer weight = PreparedBuffer.orNull(w);
+    if (weight == null) {
+      Compositions.linear(this, y, h, x, w, bias, f);
+      return;
+    }
+    MatmulDims dims = MatmulDims.of(h.shape(), x.shape(), Trans.N, w.shape(), Trans.T);
+    product(
+        dims,
+        CpuBuffer.floats(h),
+        Sink.Mode.SET,
+        CpuBuffer.floats(x),
+        Trans.N,
+        weight.prepared(),
+        weight.precision(),
+        Trans.T,
+        1);
+    if (bias != null || f != Activation.NONE || !y.equals(h)) {
+      biasActivation(y, h, bias, f);
+    }
+  }
+
+  /// Copies a part of each of some rows of a prepared weight to columns.
+  private static void prepared(
+      Scratch scratch,
+      float[][] to,
+      float[] line,
+      Product p,
+      int first,
+      int count,
+      int k,
+      int depth) {
+    long row = RowWeights.bytes(p.held(), p.dims().k());
+    for (int i = 0; i < count; i++) {
+      RowWeights.load(scratch, line, p.b(), (first + i) * row, k, depth, p.held());
+      for (int l = 0; l < depth; l++) {
+        to[l][i] = line[l];
+      }
+    }
   }
 
   /// Copies `count` rows of a row-major matrix.

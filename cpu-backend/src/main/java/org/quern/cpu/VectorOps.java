@@ -10,6 +10,7 @@ import org.quern.core.Activation;
 import org.quern.core.AttentionSpec;
 import org.quern.core.DType;
 import org.quern.core.MatmulDims;
+import org.quern.core.Precision;
 import org.quern.core.Scope;
 import org.quern.core.Shape;
 import org.quern.core.Sink;
@@ -28,9 +29,6 @@ final class VectorOps extends CpuOps {
 
   /// The least columns of a task: several panels, so that packing its rows pays.
   private static final int LEAST_COLUMNS = 4 * WIDTH;
-
-  /// The least rows of a task, if it can be helped: below, panels of b wait for memory.
-  private static final int LEAST_ROWS = 4 * PackedTile.ROWS;
 
   /// The panels of b in the scratch of the caller, or of the thread where each packs its own.
   private static final int PANELS = 0;
@@ -96,7 +94,7 @@ final class VectorOps extends CpuOps {
   /// The right operand as a tensor.
   private record Right(MemorySegment b, long at, Trans trans) {
     /// Packs one panel of a slab.
-    void pack(Scratch scratch, Gemm g, Gemm.Panels slab, int panel) {
+    void pack(Scratch scratch, Gemm g, Panels slab, int panel) {
       int column = slab.column() + panel * WIDTH;
       int columns = Math.min(WIDTH, g.n() - column);
       int block = Gemm.depthBlock(g.k());
@@ -113,7 +111,7 @@ final class VectorOps extends CpuOps {
   /// One product by one thread.
   private void alone(Scratch scratch, Gemm g, Right right) {
     MemorySegment memory = scratch.panel(PANELS, Packing.panelFloats(g.n(), g.k()));
-    Gemm.Panels panels = new Gemm.Panels(memory, 0, g.n(), 0, g.k());
+    Panels panels = new Panels(memory, Precision.F32, 0, g.n(), 0, g.k());
     for (int i = 0; i < parts(g.n(), WIDTH); i++) {
       right.pack(scratch, g, panels, i);
     }
@@ -137,8 +135,8 @@ final class VectorOps extends CpuOps {
       for (int column = 0; column < g.n(); column += columns) {
         int width = Math.min(columns, g.n() - column);
         for (int k0 = 0; k0 < g.k(); k0 += depth) {
-          Gemm.Panels slab =
-              new Gemm.Panels(memory, column, width, k0, Math.min(depth, g.k() - k0));
+          Panels slab =
+              new Panels(memory, Precision.F32, column, width, k0, Math.min(depth, g.k() - k0));
           pool.run(
               parts(width, WIDTH),
               4L * width * slab.depth(),
@@ -152,10 +150,10 @@ final class VectorOps extends CpuOps {
   }
 
   /// Divides c among the threads. How, does not show in the result.
-  private void multiply(Gemm g, Gemm.Panels panels) {
+  private void multiply(Gemm g, Panels panels) {
     int blocks = parts(g.m(), Gemm.rowBlock(g.k()));
     int wanted = 3 * pool.threads();
-    int least = parts(g.m(), LEAST_ROWS);
+    int least = parts(g.m(), panels.leastRows());
     int down = Math.max(blocks, Math.min(wanted, least));
     if (down > 1 && down % pool.threads() != 0) {
       down = Math.min(Math.max(blocks, least), parts(down, pool.threads()) * pool.threads());
@@ -197,9 +195,9 @@ final class VectorOps extends CpuOps {
             floatsOrNull(bias),
             after ? floats(y) : null,
             f);
-    if (w.buffer() instanceof PanelBuffer prepared && prepared.holds(w)) {
-      MemorySegment memory = prepared.panels().segment();
-      multiply(g, new Gemm.Panels(memory, 0, g.n(), 0, g.k()));
+    PreparedBuffer prepared = PreparedBuffer.orNull(w);
+    if (prepared != null) {
+      multiply(g, new Panels(prepared.prepared(), prepared.precision(), 0, g.n(), 0, g.k()));
     } else if (g.m() <= THIN) {
       RowDots.product(pool, g, floats(w), 0);
       if (after) {
@@ -211,20 +209,35 @@ final class VectorOps extends CpuOps {
   }
 
   /// Packs a weight once and for all.
-  Tensor prepare(Tensor weight, Scope owner) {
+  @Override
+  Tensor prepare(Tensor weight, Precision precision, Scope owner) {
     int n = rows(weight);
     int k = width(weight);
-    Tensor memory = owner.allocate(DType.F32, Shape.of(Packing.panelFloats(n, k)));
+    int count = parts(n, WIDTH);
+    long bytes = count * Panels.bytes(precision, k);
+    Tensor memory = owner.allocate(DType.F32, Shape.of(bytes / Float.BYTES));
     MemorySegment target = floats(memory);
-    Gemm.Panels panels = new Gemm.Panels(target, 0, n, 0, k);
+    Panels panels = new Panels(target, precision, 0, n, 0, k);
     Gemm g =
         new Gemm(
             1, n, k, target, 0, Sink.Mode.SET, target, 0, Trans.N, 1, null, null, Activation.NONE);
     Right right = new Right(floats(weight), 0, Trans.T);
     pool.run(
-        parts(n, WIDTH), 4L * n * k, (scratch, panel) -> right.pack(scratch, g, panels, panel));
-    PanelBuffer buffer = new PanelBuffer(weight, CpuBuffer.of(memory));
-    return new Tensor(buffer, DType.F32, weight.shape(), weight.offset());
+        count,
+        4L * n * k,
+        (scratch, panel) -> {
+          if (precision == Precision.F32) {
+            right.pack(scratch, g, panels, panel);
+          } else {
+            MemorySegment one = scratch.panel(PANELS, Packing.panelFloats(WIDTH, k));
+            int column = panel * WIDTH;
+            right.pack(scratch, g, new Panels(one, Precision.F32, column, WIDTH, 0, k), 0);
+            float[] numbers = new float[k * WIDTH];
+            Native.load(numbers, 0, one, 0, numbers.length);
+            panels.encode(panel, numbers);
+          }
+        });
+    return new PreparedBuffer(weight, target, precision).tensor();
   }
 
   // --- attention ---

@@ -2,13 +2,19 @@ package org.quern.cpu;
 
 import org.junit.jupiter.api.Nested;
 import org.quern.core.Backend;
+import org.quern.core.Precision;
 import org.quern.core.Settings;
 import org.quern.tck.generation.GeneratorContract;
 import org.quern.tck.generation.SessionContract;
 
 class CpuGenerationTest {
   private static Backend cpu() {
-    return new CpuProvider().open(0, Settings.load().withThreads(2).withDebug(true));
+    return cpu(Precision.F32);
+  }
+
+  private static Backend cpu(Precision precision) {
+    Settings settings = Settings.load().withThreads(2).withDebug(true).withPrecision(precision);
+    return new CpuProvider().open(0, settings);
   }
 
   @Nested
@@ -16,6 +22,23 @@ class CpuGenerationTest {
     @Override
     protected Backend open() {
       return cpu();
+    }
+  }
+
+  /// The cache gives what recomputing gives, however the weights are held.
+  @Nested
+  class HalfWeights extends SessionContract {
+    @Override
+    protected Backend open() {
+      return cpu(Precision.BF16);
+    }
+  }
+
+  @Nested
+  class EightBitWeights extends SessionContract {
+    @Override
+    protected Backend open() {
+      return cpu(Precision.Q8);
     }
   }
 
