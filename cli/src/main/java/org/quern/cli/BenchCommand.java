@@ -116,8 +116,10 @@ final class BenchCommand extends BaseCommand {
             bar.to(done);
             bar.message(what);
           };
+      String lost = "nothing";
       try {
         Report report = sweep.run(listener);
+        lost = "no ratios.json";
         out().println(report.markdown());
         if (out != null) {
           out().println("kept in " + out.resolve(study.name() + ".html") + ", .md and .json");
@@ -131,7 +133,7 @@ final class BenchCommand extends BaseCommand {
         if (!interrupts.requestedSoon()) {
           throw e;
         }
-        bar.print("quern: stopped; what was measured last was not written");
+        bar.print("quern: stopped; " + lost + " was written");
         return Failures.INTERRUPTED;
       }
     }
