@@ -5,8 +5,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.regex.Matcher;
@@ -111,7 +113,9 @@ final class Charts {
     }
     ToDoubleFunction<Row> memory = r -> r.work().memory() / MEBIBYTE;
     if (rows.stream().anyMatch(r -> memory.applyAsDouble(r) > 0)) {
-      out.add(svg(curves("Peak memory, MiB; 0 is not drawn", facet, rows, x, memory)));
+      boolean zeros = rows.stream().anyMatch(r -> memory.applyAsDouble(r) == 0);
+      String title = zeros ? "Peak memory, MiB; 0 is not drawn" : "Peak memory, MiB";
+      out.add(svg(curves(title, facet, rows, x, memory)));
     }
   }
 
@@ -129,7 +133,7 @@ final class Charts {
             .xAxisTitle(
                 x.equals("context")
                     ? "T, the context length in tokens"
-                    : x.toUpperCase(java.util.Locale.ROOT))
+                    : x.toUpperCase(Locale.ROOT))
             .build();
     LogRange range = new LogRange();
     Map<String, List<Row>> curves =
@@ -140,7 +144,7 @@ final class Charts {
         (name, points) -> {
           List<Row> sorted =
               points.stream()
-                  .sorted(java.util.Comparator.comparingDouble(r -> Double.parseDouble(r.get(x))))
+                  .sorted(Comparator.comparingDouble(r -> Double.parseDouble(r.get(x))))
                   .toList();
           double[] xs =
               sorted.stream().mapToDouble(r -> log2(Double.parseDouble(r.get(x)))).toArray();

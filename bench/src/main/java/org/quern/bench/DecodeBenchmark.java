@@ -17,7 +17,7 @@ public class DecodeBenchmark extends ModelBenchmark {
           "decode",
           "Decoding, token by token",
           ("A call decodes %d tokens of one text; the last of them sees T. Random parameters"
-               + " (`gpt2`: 124 million, `small`: 2.8 million). Bytes: all weights and the cache,"
+               + " (`gpt2`: 124 million, `small`: 2.9 million). Bytes: all weights and the cache,"
                + " once a token. Memory: all of the device's, with the weights.")
               .formatted(TOKENS),
           DecodeBenchmark.class,

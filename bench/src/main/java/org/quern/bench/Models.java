@@ -27,7 +27,7 @@ final class Models {
 
   /// {@return the numbers of a model}
   ///
-  /// @param name `gpt2`: 124 million parameters (Radford et al. 2019); `small`: 2.8 million, the
+  /// @param name `gpt2`: 124 million parameters (Radford et al. 2019); `small`: 2.9 million, the
   ///   shape of the model that comes with Quern; `toy`
   /// @throws IllegalArgumentException if there is no such model
   static GptConfig config(String name) {

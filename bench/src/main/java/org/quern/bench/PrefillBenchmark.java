@@ -16,7 +16,7 @@ public class PrefillBenchmark extends ModelBenchmark {
           "prefill",
           "Prefill of a prompt",
           "A prompt of T tokens in one pass, up to the logits behind it. Random parameters (`gpt2`:"
-              + " 124 million, `small`: 2.8 million). Bytes: all weights and the cache once."
+              + " 124 million, `small`: 2.9 million). Bytes: all weights and the cache once."
               + " Memory: all of the device's, with the weights.",
           PrefillBenchmark.class,
           List.of(

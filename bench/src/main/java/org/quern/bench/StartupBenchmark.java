@@ -37,7 +37,7 @@ public class StartupBenchmark extends DeviceBenchmark {
           "From process start to the first token",
           "Wall time of whole processes of one token each, the virtual machine's start and end"
               + " included. `generate`: the command, with the model that comes with it; `library`:"
-              + " a program that makes a random model of 2.8 million parameters.",
+              + " a program that makes a random model of 2.9 million parameters.",
           StartupBenchmark.class,
           List.of(Study.series("program", LIBRARY, GENERATE).or()),
           (machine, point) -> !point.get("program").equals(GENERATE) || hasCommand());

@@ -1,5 +1,6 @@
 package org.quern.bench;
 
+import java.util.Arrays;
 import org.quern.core.AttentionSpec;
 import org.quern.core.Backend;
 import org.quern.core.Mask;
@@ -38,7 +39,7 @@ final class ThreeKernels {
     if (needed) {
       float[] values = new float[Math.multiplyExact(t, t)];
       for (int i = 0; i < t; i++) {
-        java.util.Arrays.fill(values, i * t + i + 1, (i + 1) * t, HIDDEN);
+        Arrays.fill(values, i * t + i + 1, (i + 1) * t, HIDDEN);
       }
       backend.upload(hidden, values);
     }

@@ -23,7 +23,7 @@ public class TrainStepBenchmark extends DeviceBenchmark {
           "train",
           "A training step",
           "Forward, backward, clipping and AdamW of one text of T tokens, f32, random parameters"
-              + " (`gpt2`: 124 million, `small`: 2.8 million). GFLOP: 6 a weight and token, 3.5"
+              + " (`gpt2`: 124 million, `small`: 2.9 million). GFLOP: 6 a weight and token, 3.5"
               + " times the forward for attention. Bytes: parameters, gradients and moments as"
               + " AdamW moves them, and the weights twice. Memory: all of the device's.",
           TrainStepBenchmark.class,
