@@ -21,6 +21,13 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /// @param effort how long
 /// @param threads `quern.threads` of the processes; empty for what they find themselves
 record Launcher(Effort effort, OptionalInt threads) {
+  /// What every JVM that computes needs.
+  static final List<String> JVM =
+      List.of(
+          "--add-modules=jdk.incubator.vector",
+          "--enable-native-access=ALL-UNNAMED",
+          "--sun-misc-unsafe-memory-access=allow");
+
   /// {@return what JMH found}
   ///
   /// @param benchmark which
@@ -77,12 +84,7 @@ record Launcher(Effort effort, OptionalInt threads) {
   }
 
   private List<String> jvmArguments() {
-    List<String> out =
-        new ArrayList<>(
-            List.of(
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow"));
+    List<String> out = new ArrayList<>(JVM);
     threads.ifPresent(n -> out.add("-Dquern.threads=" + n));
     return out;
   }

@@ -15,8 +15,9 @@ import org.quern.train.TrainingConfig;
 
 /// Models with random parameters, and a check that a backend computes with them what the float64
 /// reference does. The reference is slow: the check runs a tiny model of the same family.
-final class Models {
-  static final long SEED = 1337;
+public final class Models {
+  /// Of their random parameters.
+  public static final long SEED = 1337;
 
   private static final int SOME_TOKENS = 12;
 
@@ -30,7 +31,7 @@ final class Models {
   /// @param name `gpt2`: 124 million parameters (Radford et al. 2019); `small`: 2.9 million, the
   ///   shape of the model that comes with Quern; `toy`
   /// @throws IllegalArgumentException if there is no such model
-  static GptConfig config(String name) {
+  public static GptConfig config(String name) {
     return switch (name) {
       case "gpt2" -> GptConfig.gpt2(50257, 1024, 768, 12, 12);
       case "small" -> GptConfig.gpt2(65, 1024, 192, 6, 6);

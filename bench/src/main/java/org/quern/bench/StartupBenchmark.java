@@ -65,9 +65,7 @@ public class StartupBenchmark extends DeviceBenchmark {
     List<String> line = new ArrayList<>();
     line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     line.add("-XX:+UseSerialGC");
-    line.add("--add-modules=jdk.incubator.vector");
-    line.add("--enable-native-access=ALL-UNNAMED");
-    line.add("--sun-misc-unsafe-memory-access=allow");
+    line.addAll(Launcher.JVM);
     Settings.load()
         .withBackend(backend)
         .asMap()
