@@ -18,7 +18,7 @@ final class AttentionContest implements Contest {
 
   private final Backend backend;
   private final boolean backward;
-  private final String name;
+  private final Terms terms;
   private final PointerScope pointers = new PointerScope();
   private final Scope scope;
   private final Tensor y;
@@ -27,7 +27,6 @@ final class AttentionContest implements Contest {
   private final Tensor[] gradients = new Tensor[3];
   private final Tensor positions;
   private final AttentionSpec spec;
-  private final double work;
   private final org.bytedeco.pytorch.Tensor[] theirs =
       new org.bytedeco.pytorch.Tensor[NAMES.length];
 
@@ -35,12 +34,12 @@ final class AttentionContest implements Contest {
   /// @param m its `context` and `head`, and its `pass`, `forward` or `forward+backward`
   AttentionContest(Backend backend, Match m) {
     this.backend = backend;
-    name = Torch.open(m.threads());
     int t = m.number("context");
     int d = m.number("head");
     backward = m.text("pass").equals("forward+backward");
     // Two products of T x T x D, the causal half of each; backward takes five.
-    work = 2.0 * t * t * d * HEADS * (backward ? 3.5 : 1);
+    double work = 2.0 * t * t * d * HEADS * (backward ? 3.5 : 1);
+    terms = new Terms(Torch.open(m.threads()), Unit.MILLISECONDS, work, 1e-5);
     scope = backend.open("contest");
     Shape shape = Shape.of(1, HEADS, t, d);
     for (int i = 0; i < inputs.length; i++) {
@@ -61,18 +60,8 @@ final class AttentionContest implements Contest {
   }
 
   @Override
-  public String peerName() {
-    return name;
-  }
-
-  @Override
-  public Unit unit() {
-    return Unit.MILLISECONDS;
-  }
-
-  @Override
-  public double work() {
-    return work;
+  public Terms terms() {
+    return terms;
   }
 
   @Override
@@ -128,11 +117,6 @@ final class AttentionContest implements Contest {
       }
       return most;
     }
-  }
-
-  @Override
-  public double tolerance() {
-    return 1e-5;
   }
 
   @Override

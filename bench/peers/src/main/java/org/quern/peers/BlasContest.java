@@ -25,7 +25,7 @@ final class BlasContest implements Contest {
 
   private final Backend backend;
   private final boolean mkl;
-  private final String name;
+  private final Terms terms;
   private final int m;
   private final int n;
   private final int k;
@@ -42,11 +42,12 @@ final class BlasContest implements Contest {
   BlasContest(Backend backend, Match match) {
     this.backend = backend;
     mkl = match.peer().equals("mkl");
-    name = mkl ? openMkl(match.threads()) : openOpenBlas(match.threads());
     m = match.number("m");
     String[] shape = match.text("shape").split("x", 2);
     n = Integer.parseInt(shape[0]);
     k = Integer.parseInt(shape[1]);
+    String name = mkl ? openMkl(match.threads()) : openOpenBlas(match.threads());
+    terms = new Terms(name, Unit.GFLOPS, 2.0 * m * n * k, 1e-5);
     scope = backend.open("contest");
     float[] xs = Numbers.normal((long) m * k, 1);
     float[] ws = Numbers.normal((long) n * k, 2);
@@ -84,18 +85,8 @@ final class BlasContest implements Contest {
   }
 
   @Override
-  public String peerName() {
-    return name;
-  }
-
-  @Override
-  public Unit unit() {
-    return Unit.GFLOPS;
-  }
-
-  @Override
-  public double work() {
-    return 2.0 * m * n * k;
+  public Terms terms() {
+    return terms;
   }
 
   @Override
@@ -122,11 +113,6 @@ final class BlasContest implements Contest {
     float[] theirs = new float[m * n];
     theirY.get(theirs);
     return Numbers.difference(backend.floats(y), theirs);
-  }
-
-  @Override
-  public double tolerance() {
-    return 1e-5;
   }
 
   @Override

@@ -35,14 +35,16 @@ interface Contest extends AutoCloseable {
     }
   }
 
-  /// {@return the peer's name and version}
-  String peerName();
+  /// What a contest is about.
+  ///
+  /// @param peerName the peer's name and version
+  /// @param unit what speeds are told in
+  /// @param work of a call
+  /// @param tolerance what [#difference] may be: what rounding explains
+  record Terms(String peerName, Unit unit, double work, double tolerance) {}
 
-  /// {@return what speeds are told in}
-  Unit unit();
-
-  /// {@return the work of a call}
-  double work();
+  /// {@return what it is about}
+  Terms terms();
 
   /// Our way, once.
   void quern();
@@ -52,9 +54,6 @@ interface Contest extends AutoCloseable {
 
   /// {@return how far the two results are apart, as a share of the largest number among them}
   double difference();
-
-  /// {@return what [#difference] may be: what rounding explains}
-  double tolerance();
 
   @Override
   void close();

@@ -20,10 +20,11 @@ record Duel(int rounds, long warmNanos, long sliceNanos) {
   /// @throws IllegalStateException if they differ by more than rounding explains
   Times run(Contest c) {
     double difference = c.difference();
-    if (!(difference <= c.tolerance())) {
+    double tolerance = c.terms().tolerance();
+    if (!(difference <= tolerance)) {
       throw new IllegalStateException(
           "the results differ by %.2g of the largest, more than %.2g: nothing is timed"
-              .formatted(difference, c.tolerance()));
+              .formatted(difference, tolerance));
     }
     warm(c::quern);
     warm(c::peer);

@@ -4,6 +4,7 @@ import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
+import org.quern.bench.Models;
 import org.quern.core.Backend;
 import org.quern.generate.InferenceModel;
 import org.quern.generate.Session;
@@ -16,7 +17,7 @@ final class GenerationContest implements Contest {
   /// Tokens in front of those that are decoded.
   private static final int PROMPT = 16;
 
-  private final String name;
+  private final Terms terms;
   private final boolean decode;
   private final int tokens;
   private final int[] prompt;
@@ -33,38 +34,28 @@ final class GenerationContest implements Contest {
   /// @param backend ours
   /// @param m its `model`, and `context`, the tokens to read or to add
   GenerationContest(Backend backend, Match m) {
-    name = Torch.open(m.threads());
     decode = m.benchmark().equals("decode");
     tokens = m.number("context");
+    terms = new Terms(Torch.open(m.threads()), Unit.TOKENS, tokens, 1e-4);
     gpt = new Gpt(backend, Models.config(m.text("model")), ParameterSource.random(Models.SEED));
     theirs = new TorchGpt(gpt);
     model = InferenceModel.of(gpt);
     int length = decode ? PROMPT + tokens : tokens;
-    prompt = Models.ids(gpt.vocabulary(), decode ? PROMPT : tokens);
+    prompt = Numbers.ids(gpt.vocabulary(), decode ? PROMPT : tokens);
     session = model.open(1, length);
     cache = theirs.newCache(length);
   }
 
   @Override
-  public String peerName() {
-    return name;
-  }
-
-  @Override
-  public Unit unit() {
-    return Unit.TOKENS;
-  }
-
-  @Override
-  public double work() {
-    return tokens;
+  public Terms terms() {
+    return terms;
   }
 
   @Override
   public void quern() {
     ourLogits = session.prefill(prompt)[0];
     for (int i = 0; decode && i < tokens; i++) {
-      ourLogits = session.step(Models.highest(ourLogits))[0];
+      ourLogits = session.step(highest(ourLogits))[0];
     }
   }
 
@@ -72,8 +63,17 @@ final class GenerationContest implements Contest {
   public void peer() {
     theirLogits = read(prompt, 0);
     for (int i = 0; decode && i < tokens; i++) {
-      theirLogits = read(new int[] {Models.highest(theirLogits)}, PROMPT + i);
+      theirLogits = read(new int[] {highest(theirLogits)}, PROMPT + i);
     }
+  }
+
+  /// {@return the token that is most likely}
+  private static int highest(float[] logits) {
+    int best = 0;
+    for (int i = 1; i < logits.length; i++) {
+      best = logits[i] > logits[best] ? i : best;
+    }
+    return best;
   }
 
   private float[] read(int[] ids, long start) {
@@ -88,11 +88,6 @@ final class GenerationContest implements Contest {
     quern();
     peer();
     return Numbers.difference(ourLogits, theirLogits);
-  }
-
-  @Override
-  public double tolerance() {
-    return 1e-4;
   }
 
   @Override

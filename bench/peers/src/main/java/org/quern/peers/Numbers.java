@@ -1,6 +1,8 @@
 package org.quern.peers;
 
+import java.util.Arrays;
 import java.util.SplittableRandom;
+import org.quern.bench.Models;
 
 /// Inputs, and how results are compared.
 final class Numbers {
@@ -16,6 +18,14 @@ final class Numbers {
     for (int i = 0; i < out.length; i++) {
       out[i] = (float) random.nextGaussian();
     }
+    return out;
+  }
+
+  /// {@return random tokens, always the same}
+  static int[] ids(int vocabulary, int count) {
+    SplittableRandom random = new SplittableRandom(Models.SEED);
+    int[] out = new int[count];
+    Arrays.setAll(out, i -> random.nextInt(vocabulary));
     return out;
   }
 

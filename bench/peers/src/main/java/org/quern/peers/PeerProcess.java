@@ -38,7 +38,8 @@ final class PeerProcess {
 
   private static void write(Path file, Contest c, Duel.Times times) throws IOException {
     try (var out = new PrintStream(Files.newOutputStream(file), false, StandardCharsets.UTF_8)) {
-      out.println(c.unit() + " " + c.work() + " " + c.peerName());
+      Contest.Terms t = c.terms();
+      out.println(t.unit() + " " + t.work() + " " + t.peerName());
       out.println(line(times.quern()));
       out.println(line(times.peer()));
       if (out.checkError()) {

@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.AdamWOptions;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.quern.bench.Models;
 import org.quern.core.Backend;
 import org.quern.gpt.Gpt;
 import org.quern.gpt.Parameter;
@@ -25,7 +26,7 @@ final class TrainingContest implements Contest {
   private static final int COMPARED = 3;
 
   private final Backend backend;
-  private final String name;
+  private final Terms terms;
   private final int context;
   private final PointerScope pointers = new PointerScope();
   private final Gpt gpt;
@@ -44,12 +45,14 @@ final class TrainingContest implements Contest {
   /// @param m its `model` and `context`, the tokens of a step
   TrainingContest(Backend backend, Match m) {
     this.backend = backend;
-    name = Torch.open(m.threads());
     context = m.number("context");
+    // AdamW divides by the root of the mean square, so that a gradient that is small for rounding
+    // errors moves a parameter as far as any other.
+    terms = new Terms(Torch.open(m.threads()), Unit.TOKENS, context, 1e-3);
     gpt = new Gpt(backend, Models.config(m.text("model")), ParameterSource.random(Models.SEED));
     theirs = new TorchGpt(gpt);
     // One token more than the context: there is one example, and both sides train on it.
-    int[] text = Models.ids(gpt.vocabulary(), context + 1);
+    int[] text = Numbers.ids(gpt.vocabulary(), context + 1);
     TrainingConfig config =
         TrainingConfig.DEFAULT.withSizes(Integer.MAX_VALUE, 1, 1, context).withRate(RATE, RATE, 0);
     clip = config.clip();
@@ -81,18 +84,8 @@ final class TrainingContest implements Contest {
   }
 
   @Override
-  public String peerName() {
-    return name;
-  }
-
-  @Override
-  public Unit unit() {
-    return Unit.TOKENS;
-  }
-
-  @Override
-  public double work() {
-    return context;
+  public Terms terms() {
+    return terms;
   }
 
   @Override
@@ -151,13 +144,6 @@ final class TrainingContest implements Contest {
 
   private static double square(double x) {
     return x * x;
-  }
-
-  /// AdamW divides by the root of the mean square, so that a gradient that is small for rounding
-  /// errors moves a parameter as far as any other.
-  @Override
-  public double tolerance() {
-    return 1e-3;
   }
 
   @Override

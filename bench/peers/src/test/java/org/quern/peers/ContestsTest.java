@@ -35,7 +35,7 @@ class ContestsTest {
     try (Backend backend = Backends.open(settings);
         Contest contest = PeerProcess.open(backend, match)) {
       double difference = contest.difference();
-      assertTrue(difference <= contest.tolerance(), "differ by " + difference);
+      assertTrue(difference <= contest.terms().tolerance(), "differ by " + difference);
     }
   }
 }

@@ -21,18 +21,8 @@ class DuelTest {
     }
 
     @Override
-    public String peerName() {
-      return "a sleeper";
-    }
-
-    @Override
-    public Unit unit() {
-      return Unit.MILLISECONDS;
-    }
-
-    @Override
-    public double work() {
-      return 1;
+    public Terms terms() {
+      return new Terms("a sleeper", Unit.MILLISECONDS, 1, 1e-5);
     }
 
     @Override
@@ -57,11 +47,6 @@ class DuelTest {
     @Override
     public double difference() {
       return difference;
-    }
-
-    @Override
-    public double tolerance() {
-      return 1e-5;
     }
 
     @Override
