@@ -2,6 +2,7 @@
 module org.quern.cli {
   requires org.quern.core;
   requires org.quern.bench;
+  requires org.quern.kernels;
   requires org.quern.tck;
   requires com.fasterxml.jackson.core;
   requires info.picocli;

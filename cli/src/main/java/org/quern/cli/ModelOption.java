@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.quern.io.ModelFolder;
@@ -15,15 +16,18 @@ final class ModelOption {
       paramLabel = "FOLDER",
       description = {
         "config.json, model.safetensors and tokenizer files, as Hugging Face's GPT-2",
-        "or 'quern train' writes them. Default: a small Shakespeare model."
+        "or 'quern train' writes them; or a name that 'quern pull' fetched.",
+        "Default: a small Shakespeare model."
       })
   @Nullable Path folder;
 
   /// {@return the model's files, to be closed by the caller}
   ModelFolder open() {
-    return folder == null
-        ? ModelFolder.ofResources(ModelOption.class, EMBEDDED)
-        : ModelFolder.open(folder);
+    if (folder == null) {
+      return ModelFolder.ofResources(ModelOption.class, EMBEDDED);
+    }
+    Path pulled = Files.exists(folder) ? null : Catalog.find(folder.toString());
+    return ModelFolder.open(pulled == null ? folder : pulled);
   }
 
   /// {@return how messages call it}

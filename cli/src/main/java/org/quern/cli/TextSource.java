@@ -40,7 +40,11 @@ record TextSource(String text, String origin, int skipped) {
       }
       Path path = Path.of(data);
       if (!Files.exists(path)) {
-        throw new NoSuchFileException(data);
+        Path pulled = Catalog.find(data);
+        if (pulled == null) {
+          throw new NoSuchFileException(data);
+        }
+        path = pulled;
       }
       return Files.isDirectory(path) ? folder(path) : file(path);
     } catch (IOException e) {
