@@ -5,6 +5,7 @@ module org.quern.cli {
   requires org.quern.kernels;
   requires org.quern.tck;
   requires com.fasterxml.jackson.core;
+  requires com.fasterxml.jackson.dataformat.toml;
   requires info.picocli;
   requires java.logging;
   requires me.tongfei.progressbar;

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.Locale;
 import org.quern.io.AtomicFile;
 
-/// The folder of a training run: `checkpoint.safetensors` to go on from, `loss.csv`, and the best
-/// model so far, ready for `--model`.
+/// The folder of a training run: `recipe.toml`, all values that it has; `checkpoint.safetensors` to
+/// go on from; `loss.csv`; `samples.txt`, where samples are wanted; and the best model so far,
+/// ready for `--model`.
 ///
 /// @param path the folder
 record RunFolder(Path path) {
@@ -19,6 +20,14 @@ record RunFolder(Path path) {
 
   Path checkpoint() {
     return path.resolve("checkpoint.safetensors");
+  }
+
+  Path recipe() {
+    return path.resolve("recipe.toml");
+  }
+
+  Path samples() {
+    return path.resolve("samples.txt");
   }
 
   private Path losses() {
@@ -44,12 +53,18 @@ record RunFolder(Path path) {
       Files.createDirectories(path);
       if (!resume) {
         Files.deleteIfExists(checkpoint());
+        Files.deleteIfExists(samples());
         Files.writeString(losses(), HEADER + "\n");
       }
     } catch (IOException e) {
       throw new IllegalArgumentException(
           "cannot write to %s (%s); use another --out".formatted(path, e), e);
     }
+  }
+
+  /// Keeps all values of the run.
+  void write(Recipe recipe) {
+    AtomicFile.write(recipe(), recipe.toml().getBytes(StandardCharsets.UTF_8));
   }
 
   /// Cuts what an interrupted run has written behind its last checkpoint.
@@ -71,6 +86,19 @@ record RunFolder(Path path) {
       return Long.parseLong(comma < 0 ? line : line.substring(0, comma));
     } catch (NumberFormatException e) {
       return Long.MAX_VALUE;
+    }
+  }
+
+  void addSample(long step, String text) {
+    try {
+      Files.writeString(
+          samples(),
+          "--- behind step %d%n%s%n%n".formatted(step, text),
+          StandardCharsets.UTF_8,
+          StandardOpenOption.CREATE,
+          StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -1,10 +1,14 @@
 package org.quern.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.quern.core.Activation;
 import org.quern.core.Backend;
 import org.quern.core.Backends;
 import org.quern.core.DType;
@@ -44,41 +48,49 @@ final class TrainCommand extends BaseCommand {
   }
 
   @Option(
+      names = {"--recipe", "--preset"},
+      paramLabel = "NAME|FILE",
+      description = {
+        "What the options below leave open: small (the default), bigram, shakespeare,",
+        "shakespeare-char, shakespeare-char-cpu, gpt2, finetune; or a TOML file.",
+        "With --resume, the default is that of the run in --out."
+      })
+  @Nullable String recipeName;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Any other value of a recipe, such as model.norm=post.")
+  Map<String, String> more = new LinkedHashMap<>();
+
+  @Option(
       names = "--data",
       paramLabel = "FILE|FOLDER|jdk",
-      defaultValue = TextSource.JDK,
       description = "Text to train on. Default: the running JDK's sources.")
-  String data = TextSource.JDK;
+  @Nullable String data;
 
-  @Option(
-      names = "--preset",
-      defaultValue = "small",
-      description = "${COMPLETION-CANDIDATES}. Default: small.")
-  Preset preset = Preset.SMALL;
-
-  @Option(
-      names = "--tokenizer",
-      defaultValue = "char",
-      description = "${COMPLETION-CANDIDATES}. Default: char.")
-  TokenizerKind tokenizerKind = TokenizerKind.CHAR;
+  @Option(names = "--tokenizer", description = "char or gpt2. Default: char.")
+  @Nullable String tokenizerName;
 
   @Option(
       names = "--model",
       paramLabel = "FOLDER",
       description = "Start from this model instead of random numbers.")
-  @Nullable Path modelFolder;
+  @Nullable String from;
 
   @Option(
       names = "--out",
       paramLabel = "FOLDER",
-      description = "Takes checkpoint, loss.csv and the best model. Default: runs/PRESET.")
+      description = {
+        "Takes checkpoint, recipe.toml, loss.csv and the best model.",
+        "Default: runs/RECIPE."
+      })
   @Nullable Path out;
 
   @Option(
       names = "--storage",
-      defaultValue = "f32",
       description = "Of the best model's weights: f32, bf16, f16. Default: f32.")
-  DType storage = DType.F32;
+  @Nullable String storage;
 
   @Option(names = "--resume", description = "Go on from the checkpoint in --out.")
   boolean resume;
@@ -129,29 +141,26 @@ final class TrainCommand extends BaseCommand {
   @Nullable Float beta2;
 
   @Option(names = "--recompute", description = "Compute activations twice to save memory.")
-  boolean recompute;
+  @Nullable Boolean recompute;
 
   @Option(names = "--seed", description = "Of weights, batches, dropout. Default: 1337.")
   @Nullable Long seed;
 
   @Option(
       names = "--validation-share",
-      defaultValue = "0.1",
       description = "Last part of the text, kept for validation. Default: 0.1.")
-  double validationShare = 0.1;
+  @Nullable Double validationShare;
 
   @Option(
       names = "--eval-tokens",
-      defaultValue = "200000",
-      description = "Validate on the first so many of them. Default: ${DEFAULT-VALUE}.")
-  int evaluationTokens = 200_000;
+      description = "Validate on the first so many of them. Default: 200000.")
+  @Nullable Integer evaluationTokens;
 
   @Option(
       names = "--eval-every",
       paramLabel = "STEPS",
-      defaultValue = "100",
       description = "Validate and checkpoint after so many steps. Default: 100.")
-  int evaluateEvery = 100;
+  @Nullable Integer evaluateEvery;
 
   @Mixin PrecisionOption precision = new PrecisionOption();
 
@@ -159,32 +168,31 @@ final class TrainCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
-    if (evaluationTokens < 2) {
-      throw new IllegalArgumentException(
-          "--eval-tokens must be at least 2, found " + evaluationTokens);
-    }
-    if (!storage.real()) {
-      throw new IllegalArgumentException("--storage must be f32, bf16 or f16, found " + storage);
-    }
-    if (evaluateEvery < 1) {
-      throw new IllegalArgumentException("--eval-every must be positive, found " + evaluateEvery);
-    }
-    String name = preset.name().toLowerCase(Locale.ROOT);
-    RunFolder run = new RunFolder(out == null ? Path.of("runs", name) : out);
-    TrainingConfig config = trainingConfig();
+    Recipe recipe = recipe();
+    int every = recipe.whole("evaluation.every");
+    int held = recipe.whole("evaluation.tokens");
+    require(held >= 2, "evaluation.tokens must be at least 2", held);
+    require(every >= 1, "evaluation.every must be positive", every);
+    DType storedAs = recipe.choice("output.storage", DType.class);
+    require(storedAs.real(), "output.storage must be f32, bf16 or f16", storedAs);
+    RunFolder run = new RunFolder(out == null ? Path.of("runs", recipe.name()) : out);
+    TrainingConfig config = trainingConfig(recipe);
     try (Backend device = Backends.open(profile.in(trainingSettings()));
-        ModelFolder source = modelFolder == null ? null : ModelFolder.open(modelFolder)) {
-      TextSource text = TextSource.read(data);
-      Tokenizer tokenizer = tokenizer(source, text);
+        ModelFolder source = source(recipe.text("model.from"))) {
+      TextSource text = TextSource.read(recipe.text("data.text"));
+      Tokenizer tokenizer = tokenizer(recipe, source, text);
       int[] tokens = tokenizer.encode(text.text());
-      TokenSplit whole = TokenSplit.of(tokens, validationShare, config.context());
-      int held = Math.min(whole.validation().length, evaluationTokens);
-      TokenSplit split = new TokenSplit(whole.train(), Arrays.copyOf(whole.validation(), held));
-      try (LanguageModel model = model(device, source, tokenizer, config);
-          Trainer trainer = new Trainer(model, config, split)) {
+      TokenSplit whole =
+          TokenSplit.of(tokens, recipe.exact("data.validation-share"), config.context());
+      int[] validation = whole.validation();
+      if (recipe.whole("evaluation.batches") == 0) {
+        validation = Arrays.copyOf(validation, Math.min(validation.length, held));
+      }
+      try (LanguageModel model = model(device, recipe, source, tokenizer, config);
+          Trainer trainer = new Trainer(model, config, new TokenSplit(whole.train(), validation))) {
         run.prepare(resume, overwrite);
-        describe(text, tokens.length, tokenizer, trainer, device);
-        var loop = new TrainingLoop(run, trainer, tokenizer, storage, evaluateEvery, out());
+        describe(recipe, text, tokens.length, tokenizer, trainer, device);
+        var loop = new TrainingLoop(run, trainer, tokenizer, recipe, out());
         try (Interrupts interrupts = new Interrupts()) {
           int code = loop.run(resume, interrupts);
           profile.report(device, err());
@@ -192,6 +200,51 @@ final class TrainCommand extends BaseCommand {
         }
       }
     }
+  }
+
+  private static void require(boolean ok, String rule, Object found) {
+    if (!ok) {
+      throw new IllegalArgumentException("%s, found %s".formatted(rule, found));
+    }
+  }
+
+  /// {@return the recipe that was asked for, with what the options say in it}
+  private Recipe recipe() {
+    String name = recipeName;
+    if (name == null && resume && out != null) {
+      Path kept = new RunFolder(out).recipe();
+      name = Files.isRegularFile(kept) ? kept.toString() : null;
+    }
+    Recipe r =
+        Recipe.of(name == null ? "small" : name)
+            .with("model.from", from)
+            .with("model.layers", layers)
+            .with("model.heads", heads)
+            .with("model.width", width)
+            .with("model.dropout", dropout)
+            .with("data.text", data)
+            .with("data.tokenizer", tokenizerName)
+            .with("data.validation-share", validationShare)
+            .with("training.steps", steps)
+            .with("training.batch", batch)
+            .with("training.accumulation", accumulation)
+            .with("training.context", context)
+            .with("training.learning-rate", learningRate)
+            .with("training.min-learning-rate", learningRate == null ? null : learningRate / 10)
+            .with("training.min-learning-rate", minimumRate)
+            .with("training.warmup", warmup)
+            .with("training.weight-decay", weightDecay)
+            .with("training.clip", clip)
+            .with("training.beta2", beta2)
+            .with("training.recompute", recompute)
+            .with("training.seed", seed)
+            .with("evaluation.every", evaluateEvery)
+            .with("evaluation.tokens", evaluationTokens)
+            .with("output.storage", storage);
+    for (Map.Entry<String, String> e : more.entrySet()) {
+      r = r.with(e.getKey(), e.getValue());
+    }
+    return r;
   }
 
   private Settings trainingSettings() {
@@ -206,61 +259,79 @@ final class TrainCommand extends BaseCommand {
     return s;
   }
 
-  private TrainingConfig trainingConfig() {
-    TrainingConfig p = preset.training;
-    float rate = learningRate == null ? p.learningRate() : learningRate;
-    float floor = learningRate == null ? p.minimumRate() : rate / 10;
-    return p.withSizes(
-            orElse(steps, p.steps()),
-            orElse(batch, p.batch()),
-            orElse(accumulation, p.accumulation()),
-            orElse(context, p.context()))
-        .withRate(rate, minimumRate == null ? floor : minimumRate, orElse(warmup, p.warmup()))
-        .withRegularization(
-            weightDecay == null ? p.weightDecay() : weightDecay,
-            clip == null ? p.clip() : clip,
-            beta2 == null ? p.beta2() : beta2)
-        .withRecompute(recompute ? Recompute.BLOCKS : Recompute.NEVER)
-        .withSeed(seed == null ? p.seed() : seed);
+  private static TrainingConfig trainingConfig(Recipe r) {
+    return new TrainingConfig(
+        r.whole("training.steps"),
+        r.whole("training.batch"),
+        r.whole("training.accumulation"),
+        r.whole("training.context"),
+        r.number("training.learning-rate"),
+        r.number("training.min-learning-rate"),
+        r.whole("training.warmup"),
+        r.number("training.beta1"),
+        r.number("training.beta2"),
+        TrainingConfig.DEFAULT.epsilon(),
+        r.number("training.weight-decay"),
+        r.number("training.clip"),
+        r.truth("training.recompute") ? Recompute.BLOCKS : Recompute.NEVER,
+        r.large("training.seed"));
   }
 
-  private static int orElse(@Nullable Integer value, int fallback) {
-    return value == null ? fallback : value;
+  private static @Nullable ModelFolder source(String name) {
+    if (name.isEmpty()) {
+      return null;
+    }
+    ModelOption model = new ModelOption();
+    model.folder = Path.of(name);
+    return model.open();
   }
 
-  private Tokenizer tokenizer(@Nullable ModelFolder source, TextSource text) {
+  private static Tokenizer tokenizer(Recipe recipe, @Nullable ModelFolder source, TextSource text) {
     if (source != null && source.tokenizer().isPresent()) {
       return source.tokenizer().get();
     }
-    return switch (tokenizerKind) {
+    return switch (recipe.choice("data.tokenizer", TokenizerKind.class)) {
       case CHAR -> CharTokenizer.of(text.text());
       case GPT2 -> Gpt2Tokenizer.get();
     };
   }
 
-  private LanguageModel model(
-      Backend device, @Nullable ModelFolder source, Tokenizer tokenizer, TrainingConfig config) {
+  private static LanguageModel model(
+      Backend device,
+      Recipe r,
+      @Nullable ModelFolder source,
+      Tokenizer tokenizer,
+      TrainingConfig config) {
     if (source != null) {
       return source.load(device);
     }
     ParameterSource numbers = ParameterSource.random(config.seed());
     int v = tokenizer.vocabulary();
-    if (preset == Preset.BIGRAM) {
+    if (r.choice("model.kind", ModelFolder.Kind.class) == ModelFolder.Kind.BIGRAM) {
       return new Bigram(device, v, config.context(), numbers);
     }
+    int width = r.whole("model.width");
     GptConfig gpt =
-        GptConfig.gpt2(
-                v,
-                config.context(),
-                orElse(width, preset.width),
-                orElse(layers, preset.layers),
-                orElse(heads, preset.heads))
-            .withDropout(dropout == null ? preset.dropout : dropout);
-    return new Gpt(device, gpt, numbers);
+        GptConfig.gpt2(v, config.context(), width, r.whole("model.layers"), r.whole("model.heads"))
+            .withDropout(r.number("model.dropout"))
+            .with(
+                r.choice("model.norm", GptConfig.NormPlacement.class),
+                r.choice("model.positions", GptConfig.Positions.class),
+                r.choice("model.activation", Activation.class))
+            .with(
+                r.choice("model.unembedding", GptConfig.Unembedding.class),
+                r.truth("model.bias") ? GptConfig.Bias.YES : GptConfig.Bias.NO);
+    int window = r.whole("model.window");
+    return new Gpt(device, window == 0 ? gpt : gpt.withWindow(window), numbers);
   }
 
   private void describe(
-      TextSource text, int tokens, Tokenizer tokenizer, Trainer trainer, Backend device) {
+      Recipe recipe,
+      TextSource text,
+      int tokens,
+      Tokenizer tokenizer,
+      Trainer trainer,
+      Backend device) {
     TrainingConfig c = trainer.config();
     out()
         .printf(
@@ -276,7 +347,7 @@ final class TrainCommand extends BaseCommand {
         .printf(
             Locale.ROOT,
             "model      %s, %,d parameters%n",
-            preset.name().toLowerCase(Locale.ROOT),
+            recipe.name(),
             trainer.model().parameters().count());
     out()
         .printf(

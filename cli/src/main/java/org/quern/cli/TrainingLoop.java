@@ -1,10 +1,17 @@
 package org.quern.cli;
 
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.quern.core.DType;
+import org.quern.generate.GenerationOptions;
+import org.quern.generate.Generator;
+import org.quern.generate.InferenceModel;
+import org.quern.generate.Overflow;
+import org.quern.generate.TokenListener;
 import org.quern.io.ModelFolder;
 import org.quern.text.Tokenizer;
 import org.quern.train.Checkpoint;
@@ -16,33 +23,29 @@ import org.quern.train.TrainingConfig;
 final class TrainingLoop {
   private static final long SMOOTHING_TOKENS = 100_000;
 
+  /// Tokens of the text that a sample goes on from.
+  private static final int PROMPT = 16;
+
   private final RunFolder folder;
   private final Trainer trainer;
   private final Tokenizer tokenizer;
-  private final DType storage;
-  private final int evaluateEvery;
+  private final Recipe recipe;
   private final PrintWriter out;
   private final Average loss;
+  private final List<Double> curve = new ArrayList<>();
   private double best = Double.POSITIVE_INFINITY;
 
   /// @param folder takes what is kept
   /// @param trainer at step 0
   /// @param tokenizer is kept with the model
-  /// @param storage of the best model's weights
-  /// @param evaluateEvery steps between validations
+  /// @param recipe says when to validate and how, and what to keep
   /// @param out takes what people read
   TrainingLoop(
-      RunFolder folder,
-      Trainer trainer,
-      Tokenizer tokenizer,
-      DType storage,
-      int evaluateEvery,
-      PrintWriter out) {
+      RunFolder folder, Trainer trainer, Tokenizer tokenizer, Recipe recipe, PrintWriter out) {
     this.folder = folder;
     this.trainer = trainer;
     this.tokenizer = tokenizer;
-    this.storage = storage;
-    this.evaluateEvery = evaluateEvery;
+    this.recipe = recipe;
     this.out = out;
     this.loss = new Average(Math.max(1, SMOOTHING_TOKENS / trainer.config().tokensPerStep()));
   }
@@ -59,8 +62,12 @@ final class TrainingLoop {
       folder.cutLosses(trainer.steps());
       say("resuming   behind step %d", trainer.steps());
     }
+    folder.write(recipe);
     if (!steps(interrupts)) {
       return Failures.INTERRUPTED;
+    }
+    if (curve.size() > 1) {
+      say("validation %.3f %s %.3f", curve.getFirst(), Sparkline.of(curve), curve.getLast());
     }
     say("best validation loss %.4f; the model is in %s", best, folder.path());
     say("try: ./quern generate --model %s", folder.path());
@@ -75,6 +82,7 @@ final class TrainingLoop {
   /// {@return whether all steps were taken}
   private boolean steps(Interrupts interrupts) {
     TrainingConfig c = trainer.config();
+    int evaluateEvery = recipe.whole("evaluation.every");
     try (Progress bar = Progress.open("train", "steps", trainer.steps(), c.steps(), out)) {
       long since = System.nanoTime();
       long from = trainer.steps();
@@ -103,7 +111,9 @@ final class TrainingLoop {
 
   /// Validates, writes the losses down, keeps the best model and a checkpoint.
   private void keep(StepReport last, double speed, Progress bar) {
-    double validation = trainer.validationLoss();
+    int batches = recipe.whole("evaluation.batches");
+    double validation =
+        batches > 0 ? trainer.validationEstimate(batches) : trainer.validationLoss();
     long step = trainer.steps();
     bar.print(
         String.format(
@@ -114,6 +124,7 @@ final class TrainingLoop {
             validation,
             last.learningRate(),
             speed));
+    curve.add(validation);
     folder.addLosses(step, loss.value(), validation, last.learningRate(), speed);
     if (validation <= best) {
       best = validation;
@@ -121,9 +132,30 @@ final class TrainingLoop {
           Map.of(
               "step", Long.toString(step),
               "validation_loss", String.format(Locale.ROOT, "%.4f", validation));
+      DType storage = recipe.choice("output.storage", DType.class);
       ModelFolder.save(folder.path(), trainer.model(), tokenizer, storage, notes);
     }
+    int characters = recipe.whole("evaluation.samples");
+    if (characters > 0) {
+      folder.addSample(step, sample(characters));
+    }
     Checkpoint.save(folder.checkpoint(), trainer, Map.of("best", Double.toString(best)));
+  }
+
+  /// {@return how the model goes on from the start of the validation part}
+  private String sample(int tokens) {
+    int[] validation = trainer.data().validation();
+    int[] prompt = Arrays.copyOf(validation, Math.min(PROMPT, trainer.model().context()));
+    GenerationOptions options =
+        GenerationOptions.DEFAULT
+            .withMaxTokens(tokens)
+            .withSeed(trainer.config().seed())
+            .withOverflow(Overflow.SLIDE);
+    try (InferenceModel model = InferenceModel.of(trainer.model())) {
+      Generator generator = new Generator(model, tokenizer);
+      return tokenizer.decode(prompt)
+          + generator.generateIds(prompt, options, TokenListener.NONE).text();
+    }
   }
 
   /// The mean of the last numbers.

@@ -207,7 +207,7 @@ class CommandsTest {
   @Test
   void theBigramIsTrainedTheSameWay() {
     Path bigram = folder.resolve("bigram");
-    Cli.run(trainTo(bigram, "--preset", "bigram")).ok();
+    Cli.run(trainTo(bigram, "--recipe", "bigram")).ok();
     Cli cli = Cli.run("generate", "mary", "--model", bigram.toString(), "--max-tokens", "9").ok();
     assertTrue(cli.out().startsWith("mary"), cli.out());
   }

@@ -73,7 +73,7 @@ class ProfileTest {
                 data,
                 "--out",
                 run,
-                "--preset",
+                "--recipe",
                 "bigram",
                 "--steps",
                 "2",

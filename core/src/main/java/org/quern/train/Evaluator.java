@@ -62,6 +62,41 @@ public final class Evaluator {
     return new Result(sum / predicted, predicted);
   }
 
+  /// {@return the mean loss of windows at random places, as nanoGPT estimates it}
+  ///
+  /// @param model what to measure
+  /// @param weights its prepared weights, or [PreparedWeights#NONE] while it trains
+  /// @param tokens of the text, more than `context`
+  /// @param context T, the tokens of a window
+  /// @param batch how many windows are computed together
+  /// @param batches how many times, positive
+  /// @param seed of the places
+  /// @throws IllegalArgumentException if the text is too short, or there are no batches
+  public static Result estimate(
+      LanguageModel model,
+      PreparedWeights weights,
+      int[] tokens,
+      int context,
+      int batch,
+      int batches,
+      long seed) {
+    if (tokens.length <= context || batches < 1) {
+      throw new IllegalArgumentException(
+          "an estimate needs more than %d tokens and a batch, found %d and %d"
+              .formatted(context, tokens.length, batches));
+    }
+    Batches places = new Batches(tokens, batch, context, seed);
+    int[] ids = new int[Math.multiplyExact(batch, context)];
+    int[] targets = new int[ids.length];
+    double sum = 0;
+    for (int i = 0; i < batches; i++) {
+      places.fill(i, ids, targets);
+      sum += loss(model, weights, ids, targets, batch);
+    }
+    long predicted = (long) ids.length * batches;
+    return new Result(sum / predicted, predicted);
+  }
+
   private static double batchLoss(
       LanguageModel model, PreparedWeights weights, int[] tokens, long from, int rows, int t) {
     int[] ids = new int[rows * t];
@@ -70,6 +105,13 @@ public final class Evaluator {
     int count = (int) Math.min(ids.length, tokens.length - 1 - from);
     System.arraycopy(tokens, (int) from, ids, 0, count);
     System.arraycopy(tokens, (int) from + 1, targets, 0, count);
+    return loss(model, weights, ids, targets, rows);
+  }
+
+  /// {@return the sum of the losses of all tokens}
+  private static double loss(
+      LanguageModel model, PreparedWeights weights, int[] ids, int[] targets, int rows) {
+    int t = ids.length / rows;
     Backend backend = model.backend();
     try (Scope scope = backend.open("evaluate")) {
       Flow flow = new Flow(backend, scope, weights);
@@ -80,7 +122,7 @@ public final class Evaluator {
       backend.upload(y, targets);
       backend.upload(positions, new int[rows]);
       Tensor logits = model.unembed(flow, model.hidden(flow, x, positions, null));
-      Tensor losses = scope.floats((long) rows * t);
+      Tensor losses = scope.floats(ids.length);
       backend.ops().crossEntropy(losses, null, logits, y, IGNORE, 1);
       double sum = 0;
       for (float loss : backend.floats(losses)) {

@@ -110,7 +110,7 @@ public final class Trainer implements AutoCloseable {
       backend.upload(x, ids);
       backend.upload(y, targets);
       backend.upload(positions, new int[b]);
-      Tape tape = new Tape(backend, work, gradients, config.recompute(), dropoutSeed(number));
+      Tape tape = new Tape(backend, work, gradients, config.recompute(), seedOf(number));
       Tensor logits = model.unembed(tape, model.hidden(tape, x, positions, null)); // (B, T, V)
       float scale = (float) (1.0 / ((double) b * t * config.accumulation()));
       Tensor losses = tape.crossEntropy(logits, y, Evaluator.IGNORE, scale);
@@ -123,7 +123,7 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private long dropoutSeed(long number) {
+  private long seedOf(long number) {
     int[] words = new int[4];
     Philox.block(words, config.seed(), number, (long) SEED_STREAM << 34);
     return Integer.toUnsignedLong(words[0]) | (long) words[1] << 32;
@@ -138,6 +138,22 @@ public final class Trainer implements AutoCloseable {
             config.context(),
             config.batch(),
             done -> {})
+        .loss();
+  }
+
+  /// {@return an estimate of the loss from random windows of the validation part, other ones after
+  /// each step, without dropout}
+  ///
+  /// @param batches how many, positive
+  public double validationEstimate(int batches) {
+    return Evaluator.estimate(
+            model,
+            PreparedWeights.NONE,
+            data.validation(),
+            config.context(),
+            config.batch(),
+            batches,
+            seedOf(-1 - step))
         .loss();
   }
 
