@@ -11,6 +11,7 @@ module org.quern.core {
   exports org.quern.gpt;
   exports org.quern.train;
   exports org.quern.io;
+  exports org.quern.plan;
   exports org.quern.text;
 
   uses org.quern.core.BackendProvider;

@@ -70,6 +70,7 @@ class ArchitectureTest {
             "org.quern.io..",
             "org.quern.text..",
             "org.quern.generate..",
+            "org.quern.plan..",
             "org.quern.train..")
         .should()
         .dependOnClassesThat()
