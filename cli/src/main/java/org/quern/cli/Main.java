@@ -18,6 +18,7 @@ import picocli.CommandLine.ScopeType;
       NextCommand.class,
       TrainCommand.class,
       EvalCommand.class,
+      DescribeCommand.class,
       PullCommand.class,
       DevicesCommand.class,
       VerifyCommand.class,

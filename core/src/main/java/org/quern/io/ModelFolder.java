@@ -14,6 +14,7 @@ import org.quern.gpt.Bigram;
 import org.quern.gpt.Gpt;
 import org.quern.gpt.GptConfig;
 import org.quern.gpt.LanguageModel;
+import org.quern.gpt.ParameterSource;
 import org.quern.text.Tokenizer;
 
 /// A folder in Hugging Face's layout for GPT-2: `config.json`, the weights in `model.safetensors`
@@ -163,15 +164,29 @@ public final class ModelFolder implements AutoCloseable {
   public LanguageModel load(Backend backend) {
     checkOpen();
     WeightSource source = new WeightSource(weights, ModelConfig.FILE);
+    return make(backend, source, source);
+  }
+
+  /// Checks what [#load] checks, without reading numbers.
+  ///
+  /// @param backend where the model would live; one that keeps sizes only will do
+  /// @throws FormatException as [#load] does
+  public void check(Backend backend) {
+    checkOpen();
+    WeightSource source = new WeightSource(weights, ModelConfig.FILE);
+    make(backend, source, source.checking()).close();
+  }
+
+  private LanguageModel make(Backend backend, WeightSource weights, ParameterSource numbers) {
     GptConfig gpt = config.gpt();
     if (gpt == null) {
-      source.checkTable(vocabulary());
-      return new Bigram(backend, vocabulary(), context(), source);
+      weights.checkTable(vocabulary());
+      return new Bigram(backend, vocabulary(), context(), numbers);
     }
-    source.check(gpt);
-    Gpt model = new Gpt(backend, gpt, source);
+    weights.check(gpt);
+    Gpt model = new Gpt(backend, gpt, numbers);
     try {
-      source.checkAllUsed();
+      weights.checkAllUsed();
       return model;
     } catch (Throwable e) {
       model.close();

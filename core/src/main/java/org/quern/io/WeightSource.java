@@ -128,15 +128,24 @@ final class WeightSource implements ParameterSource {
 
   @Override
   public void fill(Parameter parameter, Backend backend) {
-    String name = parameter.name();
-    Tensor target = parameter.tensor();
-    used.add(name);
-    if (transposed(name)) {
-      Shape shape = target.shape(); // (out, in)
-      fillTransposed(backend, target, matching(name, Shape.of(shape.dim(1), shape.dim(0))));
+    Safetensors.Entry entry = entry(parameter);
+    if (transposed(parameter.name())) {
+      fillTransposed(backend, parameter.tensor(), entry);
     } else {
-      fillPlain(backend, target, matching(name, target.shape()));
+      fillPlain(backend, parameter.tensor(), entry);
     }
+  }
+
+  /// {@return a source that checks each parameter as [#fill] does, and reads no numbers}
+  ParameterSource checking() {
+    return (parameter, backend) -> entry(parameter);
+  }
+
+  private Safetensors.Entry entry(Parameter parameter) {
+    String name = parameter.name();
+    Shape shape = parameter.tensor().shape(); // (out, in)
+    used.add(name);
+    return matching(name, transposed(name) ? Shape.of(shape.dim(1), shape.dim(0)) : shape);
   }
 
   private static void fillPlain(Backend backend, Tensor target, Safetensors.Entry entry) {
