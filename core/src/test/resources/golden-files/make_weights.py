@@ -14,7 +14,7 @@ NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", tor
          torch.int64: "I64"}
 
 
-def parameters(generator, tied):
+def parameters(generator, tied, M):
     """Parameters by name; weights as GPT-2's Conv1D has them, (in, out)."""
 
     def random(*shape):
@@ -53,17 +53,30 @@ def write(file, tensors, padding):
     file.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def folder(name, dtype, prefix, tied, seed, shards=1, extra=None, padding=0):
+GPT1 = {"wte.weight": "tokens_embed.weight", "wpe.weight": "positions_embed.weight"}
+
+
+def folder(name, dtype, prefix, tied, seed, shards=1, extra=None, padding=0, gpt1=False):
+    """With gpt1 in GPT-1's published layout: other names of embeddings, no final normalization."""
     path = HERE / name
     path.mkdir(exist_ok=True)
     (path / "config.json").write_text(json.dumps({
+        "afn": "gelu", "architectures": ["OpenAIGPTLMHeadModel"], "attn_pdrop": 0.1, "embd_pdrop": 0.1,
+        "initializer_range": 0.02, "layer_norm_epsilon": 1e-05, "model_type": "openai-gpt", "n_ctx": T,
+        "n_embd": C, "n_head": H, "n_layer": L, "n_positions": T, "n_special": 0,
+        "predict_special_tokens": True, "resid_pdrop": 0.1, "vocab_size": V,
+    } if gpt1 else {
         "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": V, "n_positions": T,
         "n_ctx": T, "n_embd": C, "n_layer": L, "n_head": H, "n_inner": M,
         "activation_function": "gelu_new", "layer_norm_epsilon": 1e-05, "resid_pdrop": 0.1,
         "embd_pdrop": 0.1, "attn_pdrop": 0.1, "tie_word_embeddings": tied,
         "summary_type": "cls_index", "task_specific_params": {"text-generation": {"max_length": 50}},
     }, indent=2) + "\n")
-    all_parameters = {k: v.to(dtype) for k, v in parameters(numpy.random.default_rng(seed), tied).items()}
+    hidden = 4 * C if gpt1 else M
+    all_parameters = {k: v.to(dtype) for k, v in
+                      parameters(numpy.random.default_rng(seed), tied, hidden).items()}
+    if gpt1:
+        all_parameters = {k: v for k, v in all_parameters.items() if not k.startswith("ln_f")}
     with open(path / "expected.txt", "w") as out:
         for key, value in all_parameters.items():
             numbers = value.to(torch.float32)
@@ -71,7 +84,8 @@ def folder(name, dtype, prefix, tied, seed, shards=1, extra=None, padding=0):
                 numbers = numbers.t().contiguous()
             bits = numbers.view(-1).numpy().view(numpy.uint32)
             out.write(key + " " + " ".join(f"{b:08x}" for b in bits) + "\n")
-    stored = {(prefix if not k.startswith("lm_head") else "") + k: v for k, v in all_parameters.items()}
+    stored = {(prefix if not k.startswith("lm_head") else "") + (GPT1.get(k, k) if gpt1 else k): v
+              for k, v in all_parameters.items()}
     stored |= extra or {}
     names = list(stored)
     if shards == 1:
@@ -93,6 +107,8 @@ masks = {f"transformer.h.{i}.attn.{n}": t for i in range(L)
 folder("f32-prefix-tied", torch.float32, "transformer.", True, 1,
        extra=masks | {"lm_head.weight": torch.zeros(V, C), "steps": torch.tensor(7)})
 folder("f32-unaligned", torch.float32, "", True, 2, padding=3)
+folder("f32-gpt1-tied", torch.float32, "", True, 6, gpt1=True,
+       extra={f"h.{i}.attn.bias": torch.ones(1, 1, T, T) for i in range(L)})
 folder("f16-bare-untied", torch.float16, "", False, 3, padding=5)
 folder("bf16-prefix-tied", torch.bfloat16, "transformer.", True, 4)
 folder("bf16-sharded-untied", torch.bfloat16, "transformer.", False, 5, shards=3)

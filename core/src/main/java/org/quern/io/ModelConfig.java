@@ -17,11 +17,17 @@ import org.quern.gpt.GptConfig.Unembedding;
 /// `quern_bias` and `quern_window`. A model that uses one of them has the `model_type` `quern_gpt`,
 /// so that no other program takes it for a GPT-2; a bigram has `quern_bigram`.
 ///
+/// GPT-1 as published (`openai-gpt`) is read too: post-norm, its activation under `afn`, where
+/// `gelu` is GELU by tanh.
+///
 /// @param vocabulary V
 /// @param context the most tokens
 /// @param gpt the GPT, or null: a bigram
-record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
+/// @param words whether tokens are words and their parts, as only GPT-1's are: its `vocab.json` is
+///   no byte-level one
+record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean words) {
   static final String FILE = "config.json";
+  private static final String GPT1 = "openai-gpt";
 
   // Far above any model, far below where products of sizes overflow.
   private static final int MOST_TOKENS = 1 << 24;
@@ -30,6 +36,11 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
   // A table of sines is no part of the weights, whose size would bound it.
   private static final long MOST_SINES = 1 << 27;
 
+  /// A model whose tokens are not GPT-1's.
+  ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
+    this(vocabulary, context, gpt, false);
+  }
+
   /// {@return what a file says}
   ///
   /// @throws FormatException if a key is missing, of the wrong type or out of range, or the model
@@ -37,18 +48,19 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
   static ModelConfig read(JsonObject json) {
     String type = json.text("model_type", "gpt2");
     return switch (type) {
-      case "gpt2", "quern_gpt" -> {
-        GptConfig config = gpt(json);
-        yield new ModelConfig(config.vocabulary(), config.context(), config);
+      case "gpt2", "quern_gpt", GPT1 -> {
+        GptConfig config = gpt(json, type.equals(GPT1));
+        yield new ModelConfig(config.vocabulary(), config.context(), config, type.equals(GPT1));
       }
       case "quern_bigram" ->
           new ModelConfig(
               json.count("vocab_size", MOST_TOKENS), json.count("n_positions", MOST_TOKENS), null);
-      default -> throw json.bad("model_type", "gpt2, quern_gpt or quern_bigram", quoted(type));
+      default ->
+          throw json.bad("model_type", "gpt2, openai-gpt, quern_gpt or quern_bigram", quoted(type));
     };
   }
 
-  private static GptConfig gpt(JsonObject json) {
+  private static GptConfig gpt(JsonObject json, boolean first) {
     refuseOtherAttention(json);
     int width = json.count("n_embd", MOST_WIDTH);
     int heads = json.count("n_head", MOST_WIDTH);
@@ -67,8 +79,8 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
             json.count("n_layer", MOST_LAYERS),
             heads,
             hidden,
-            activation(json),
-            norm(json),
+            first ? firstActivation(json) : activation(json),
+            first ? NormPlacement.POST : norm(json),
             positions(json),
             json.truth("tie_word_embeddings", true) ? Unembedding.TIED : Unembedding.SEPARATE,
             json.truth("quern_bias", true) ? Bias.YES : Bias.NO,
@@ -107,6 +119,15 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
       default ->
           throw json.bad(
               "activation_function", "gelu_new, gelu_pytorch_tanh, gelu or relu", quoted(name));
+    };
+  }
+
+  private static Activation firstActivation(JsonObject json) {
+    String name = json.text("afn", "gelu");
+    return switch (name) {
+      case "gelu" -> Activation.GELU_TANH;
+      case "relu" -> Activation.RELU;
+      default -> throw json.bad("afn", "gelu or relu", quoted(name));
     };
   }
 

@@ -28,7 +28,8 @@ import org.quern.text.Tokenizer;
 /// ```
 ///
 /// Weights may be F32, F16 or BF16, with or without the prefix `transformer.`, tied or untied.
-/// Masks that old files hold as tensors are ignored, as is the output matrix of a tied model.
+/// Masks that old files hold as tensors are ignored, as is the output matrix of a tied model. GPT-1
+/// as published (`openai-gpt`) is read too; it takes ids, since its tokenizer is another kind.
 public final class ModelFolder implements AutoCloseable {
   private final FolderFiles files;
   private final ModelConfig config;
@@ -133,13 +134,17 @@ public final class ModelFolder implements AutoCloseable {
     return weights.metadata();
   }
 
-  /// {@return the folder's tokenizer, or empty when it has none: the model then takes ids}
+  /// {@return the folder's tokenizer, or empty when it has none, or GPT-1's, which is not known
+  /// here: the model then takes ids}
   ///
   /// The model may have more tokens than the tokenizer, which some pad; these have no bytes.
   ///
   /// @throws FormatException if its files are bad, or it has more tokens than the model
   public Optional<Tokenizer> tokenizer() {
     checkOpen();
+    if (config.words()) {
+      return Optional.empty();
+    }
     Optional<Tokenizer> tokenizer = TokenizerFiles.read(files);
     tokenizer.ifPresent(
         t -> {

@@ -10,11 +10,15 @@ import org.jspecify.annotations.Nullable;
 
 /// The tensors of a model folder: of `model.safetensors`, or of the files that
 /// `model.safetensors.index.json` names, with or without the prefix `transformer.` that Hugging
-/// Face's language models have and its bare models have not.
+/// Face's language models have and its bare models have not; GPT-1's embeddings by GPT-2's names.
 final class Weights implements AutoCloseable {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   static final String PREFIX = "transformer.";
+
+  /// What GPT-1 as published calls otherwise.
+  private static final Map<String, String> GPT1 =
+      Map.of("tokens_embed.weight", "wte.weight", "positions_embed.weight", "wpe.weight");
 
   private final List<Safetensors> files = new ArrayList<>();
   private final Map<String, Safetensors.Entry> byName = new TreeMap<>();
@@ -106,7 +110,8 @@ final class Weights implements AutoCloseable {
   }
 
   private void put(String tensor, Safetensors.Entry entry) {
-    String bare = tensor.startsWith(PREFIX) ? tensor.substring(PREFIX.length()) : tensor;
+    String plain = tensor.startsWith(PREFIX) ? tensor.substring(PREFIX.length()) : tensor;
+    String bare = GPT1.getOrDefault(plain, plain);
     if (byName.put(bare, entry) != null) {
       throw new FormatException(
           name,

@@ -24,12 +24,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.core.Activation;
 import org.quern.core.DType;
+import org.quern.core.Precision;
 import org.quern.gpt.Bigram;
 import org.quern.gpt.Gpt;
 import org.quern.gpt.GptConfig;
 import org.quern.gpt.LanguageModel;
 import org.quern.gpt.Parameter;
 import org.quern.gpt.ParameterSource;
+import org.quern.plan.SizesBackend;
 import org.quern.text.CharTokenizer;
 import org.quern.text.Tokenizer;
 
@@ -110,6 +112,44 @@ class ModelFolderTest {
       assertEquals(ModelFolder.Kind.GPT, folder.kind());
       assertEquals("pt", folder.metadata().get("format"));
       assertTrue(folder.tokenizer().isEmpty(), "the model takes ids");
+    }
+  }
+
+  /// GPT-1 as published.
+  @Test
+  void readsTheFirstGpt() throws IOException {
+    Path path = copy("f32-gpt1-tied");
+    // Its tokens are no byte-level ones.
+    Files.writeString(path.resolve("vocab.json"), "{\"the</w>\": 0}");
+    Files.writeString(path.resolve("merges.txt"), "#version: 0.2\nt he</w>\n");
+    try (ModelFolder folder = ModelFolder.open(path);
+        LanguageModel model = folder.load(backend)) {
+      assertSame(Golden.expected("f32-gpt1-tied"), numbers(model));
+      GptConfig expected =
+          GptConfig.gpt2(11, 6, 4, 2, 2)
+              .with(GptConfig.NormPlacement.POST, GptConfig.Positions.LEARNED, Activation.GELU_TANH)
+              .withDropout(0.1f);
+      assertEquals(expected, folder.config());
+      assertTrue(folder.tokenizer().isEmpty());
+    }
+    edit(path.resolve("config.json"), "\"afn\": \"gelu\"", "\"afn\": \"silu\"");
+    assertTrue(failure(path).contains("afn"), failure(path));
+  }
+
+  /// What is checked without a model is what loading checks.
+  @ParameterizedTest
+  @MethodSource("models")
+  void checksWithoutReading(String name) throws IOException {
+    Path path = copy(name);
+    try (SizesBackend sizes = new SizesBackend(Precision.F32, SizesBackend.Packing.NONE);
+        ModelFolder good = ModelFolder.open(path)) {
+      good.check(sizes);
+      edit(path.resolve("config.json"), "\"n_layer\": 2", "\"n_layer\": 1");
+      try (ModelFolder bad = ModelFolder.open(path)) {
+        String message = assertThrows(FormatException.class, () -> bad.check(sizes)).getMessage();
+        assertEquals(failure(path), message);
+      }
+      assertEquals(0, sizes.pool().stats().inUse());
     }
   }
 
@@ -266,7 +306,7 @@ class ModelFolderTest {
             + " in config.json, found [12]. Set n_layer",
         "\"n_head\": 2|\"n_head\": 3|key 'n_head': expected a divisor of n_embd 4, found 3",
         "\"model_type\": \"gpt2\"|\"model_type\": \"llama\"|key 'model_type': expected gpt2,"
-            + " quern_gpt or quern_bigram, found 'llama'",
+            + " openai-gpt, quern_gpt or quern_bigram, found 'llama'",
         "\"gelu_new\"|\"silu\"|key 'activation_function': expected gelu_new, gelu_pytorch_tanh,"
             + " gelu or relu, found 'silu'",
         "\"gelu_new\"|7|key 'activation_function': expected a string, found 7",
