@@ -41,7 +41,10 @@ CASES = {  # name: (configuration, batch, length)
                         positions="SINUSOIDAL"), 2, 11),
     "banded": (config(context=13, window=3), 1, 13),
     "wide": (config(vocabulary=29, context=33, width=48, layers=1, heads=3), 1, 33),
+    "first": (config(vocabulary=21, norm="POST"), 2, 8),
+    "oddwidth": (config(vocabulary=18, width=15, heads=3, positions="SINUSOIDAL"), 2, 7),
 }
+PADDED = (config(vocabulary=20, context=9, window=4), (3, 9, 1, 6))  # the length of each text
 
 
 def make_weights(c, rng):
@@ -81,9 +84,10 @@ def make_weights(c, rng):
 
 
 def sinusoids(c):
-    half = np.arange(c["width"] // 2)
+    half = np.arange((c["width"] + 1) // 2)
     angle = np.arange(c["context"])[:, None] / np.power(10000.0, 2 * half / c["width"])[None, :]
-    table = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(c["context"], c["width"])
+    table = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(c["context"], -1)
+    table = table[:, :c["width"]]  # of an odd width the last is a sine
     return torch.tensor(table.astype(np.float32).astype(np.float64))
 
 
@@ -191,6 +195,35 @@ def write_case(folder, name, seed):
     g.write(folder, name)
 
 
+def write_padded(folder, seed):
+    """Each text is computed by itself, without padding. The file has them padded to the context, with
+    arbitrary tokens whose targets do not count; logits are of the texts' own tokens only."""
+    c, lengths = PADDED
+    rng = np.random.default_rng(seed)
+    w = make_weights(c, rng)
+    B, S = len(lengths), c["context"]
+    ids, targets = tokens(c, rng, (B, S))
+    count = sum(lengths)
+    total, logits = 0.0, []
+    for b, n in enumerate(lengths):
+        targets[b, n:] = IGNORE
+    for b, n in enumerate(lengths):
+        logits.append(forward(c, w, ids[b:b + 1, :n])[0])
+        total = total + F.cross_entropy(logits[-1], targets[b, :n], reduction="sum")
+    (total * f32(1 / count)).backward()
+    g = Golden(c)
+    g.ints("ids", ids)
+    g.ints("targets", targets)
+    g.ints("lengths", torch.tensor(lengths))
+    g.reals("logits", torch.cat(logits))
+    g.reals("loss", total / count)
+    for k, v in w.items():
+        g.reals("weight/" + k, v, "f32")
+    for k, v in w.items():
+        g.reals("gradient/" + k, v.grad)
+    g.write(folder, "padded")
+
+
 def write_trajectory(folder, seed, steps=10, clip=f32(3.0)):
     c = config()
     rng = np.random.default_rng(seed)
@@ -239,6 +272,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for i, name in enumerate(CASES):
         write_case(folder, name, 1000 + i)
+    write_padded(folder, 1500)
     write_trajectory(folder, 2000)
 
 

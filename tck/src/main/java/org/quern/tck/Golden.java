@@ -25,7 +25,11 @@ final class Golden {
   private static final Pattern SPACE = Pattern.compile(" ");
 
   /// One step of each: configuration, logits, loss, gradients.
-  static final List<String> MODELS = List.of("gpt2", "separate", "postnorm", "banded", "wide");
+  static final List<String> MODELS =
+      List.of("gpt2", "separate", "postnorm", "banded", "wide", "first", "oddwidth");
+
+  /// The same for texts of different lengths.
+  static final String PADDED = "padded";
 
   /// Ten steps.
   static final String TRAJECTORY = "trajectory";

@@ -36,6 +36,7 @@ record ModelCheck(
       out.add(once(model, Tape.Recompute.NEVER));
     }
     out.add(once("banded", Tape.Recompute.BLOCKS));
+    out.add(padded());
     out.add(goldenTrajectory());
     GptConfig small = GptConfig.gpt2(29, 12, 24, 2, 3).withDropout(0.1f);
     out.add(trajectory("GPT-2 with dropout", small));
@@ -56,11 +57,44 @@ record ModelCheck(
     int rows =
         model.equals("separate") ? 3 : model.equals("banded") || model.equals("wide") ? 1 : 2;
     var batch = new ModelRun.Batch(rows, ids, golden.ints("targets"));
+    Map<String, double[]> expected = results(golden);
+    String label = recompute == Tape.Recompute.NEVER ? "" : ", blocks recomputed";
+    return new ModelCheck("model " + model + label, expected, b -> run.once(b, batch));
+  }
+
+  private static Map<String, double[]> results(Golden golden) {
     Map<String, double[]> expected = golden.startingWith("gradient/");
     expected.put("logits", golden.get("logits"));
     expected.put("loss", golden.get("loss"));
-    String label = recompute == Tape.Recompute.NEVER ? "" : ", blocks recomputed";
-    return new ModelCheck("model " + model + label, expected, b -> run.once(b, batch));
+    return expected;
+  }
+
+  /// Short texts padded to the context give what each gives alone.
+  private static Check padded() {
+    Golden golden = Golden.load(Golden.PADDED);
+    ModelRun run = new ModelRun(golden.config(), golden.weights(), Tape.Recompute.NEVER);
+    int[] lengths = golden.ints("lengths");
+    var batch = new ModelRun.Batch(lengths.length, golden.ints("ids"), golden.ints("targets"));
+    return new ModelCheck(
+        "model padded",
+        results(golden),
+        b -> {
+          Map<String, double[]> found = run.once(b, batch);
+          found.computeIfPresent("logits", (name, all) -> ownTokens(all, lengths, run.config()));
+          return found;
+        });
+  }
+
+  /// {@return the logits (B, S, V) of each text's first tokens, behind each other}
+  private static double[] ownTokens(double[] logits, int[] lengths, GptConfig config) {
+    int v = config.vocabulary();
+    double[] out = new double[Arrays.stream(lengths).sum() * v];
+    int at = 0;
+    for (int b = 0; b < lengths.length; b++) {
+      System.arraycopy(logits, b * config.context() * v, out, at, lengths[b] * v);
+      at += lengths[b] * v;
+    }
+    return out;
   }
 
   private static Check goldenTrajectory() {
