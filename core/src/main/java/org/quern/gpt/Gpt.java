@@ -39,7 +39,7 @@ public final class Gpt implements LanguageModel {
       wpe =
           switch (config.positions()) {
             case LEARNED -> p.matrix("wpe.weight", Parameters.DEVIATION, config.context(), c);
-            case SINUSOIDAL -> p.constant(sinusoids(config), Shape.of(config.context(), c));
+            case SINUSOIDAL -> p.constant(() -> sinusoids(config), Shape.of(config.context(), c));
           };
       for (int l = 0; l < config.layers(); l++) {
         blocks.add(Block.make(p, "h." + l, l, config));

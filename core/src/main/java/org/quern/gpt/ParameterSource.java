@@ -1,6 +1,8 @@
 package org.quern.gpt;
 
+import java.util.function.Supplier;
 import org.quern.core.Backend;
+import org.quern.core.Tensor;
 
 /// Where the numbers of a model's parameters come from: random numbers, or a file.
 public interface ParameterSource {
@@ -9,6 +11,15 @@ public interface ParameterSource {
   /// @param parameter what to fill
   /// @param backend where it lives
   void fill(Parameter parameter, Backend backend);
+
+  /// Fills a fixed table, which is no parameter.
+  ///
+  /// @param target what to fill
+  /// @param numbers what to fill it with; not asked for where nothing is filled
+  /// @param backend where it lives
+  default void fix(Tensor target, Supplier<float[]> numbers, Backend backend) {
+    backend.upload(target, numbers.get());
+  }
 
   /// {@return random numbers as each parameter's [Parameter.Init] says}
   ///

@@ -3,6 +3,7 @@ package org.quern.gpt;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
 import org.quern.core.DType;
@@ -52,9 +53,9 @@ public final class Parameters {
   }
 
   /// A fixed table that is no parameter.
-  Tensor constant(float[] values, Shape shape) {
+  Tensor constant(Supplier<float[]> numbers, Shape shape) {
     Tensor tensor = scope.allocate(DType.F32, shape);
-    backend.upload(tensor, values);
+    source.fix(tensor, numbers, backend);
     return tensor;
   }
 

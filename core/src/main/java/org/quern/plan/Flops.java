@@ -25,7 +25,7 @@ public record Flops(long products, long attention) {
   public static Flops of(GptConfig config, int context) {
     long weights = 0;
     try (SizesBackend backend = new SizesBackend(Precision.F32, SizesBackend.Packing.NONE);
-        Gpt model = new Gpt(backend, config, (parameter, b) -> {})) {
+        Gpt model = new Gpt(backend, config, new Unfilled())) {
       for (Tensor w : model.linearWeights()) {
         weights = Math.addExact(weights, w.elements());
       }

@@ -75,7 +75,7 @@ public record Ledger(GptConfig config, List<Group> matrices, Map<Part, Long> par
   /// {@return the parameters as the model makes them; their tensors hold nothing}
   private static List<Parameter> parameters(GptConfig config) {
     try (SizesBackend backend = new SizesBackend(Precision.F32, SizesBackend.Packing.NONE);
-        Gpt model = new Gpt(backend, config, (parameter, b) -> {})) {
+        Gpt model = new Gpt(backend, config, new Unfilled())) {
       return List.copyOf(model.parameters().all());
     }
   }

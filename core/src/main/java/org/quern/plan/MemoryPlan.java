@@ -59,7 +59,7 @@ public final class MemoryPlan {
   public static Inference inference(
       GptConfig config, Precision precision, SizesBackend.Packing packing, int batch, int context) {
     try (SizesBackend backend = new SizesBackend(precision, packing);
-        Gpt gpt = new Gpt(backend, config, (parameter, b) -> {});
+        Gpt gpt = new Gpt(backend, config, new Unfilled());
         InferenceModel model = InferenceModel.of(gpt)) {
       long cache = cacheBytes(backend, gpt, batch, context);
       try (Session session = model.open(batch, context)) {
@@ -99,7 +99,7 @@ public final class MemoryPlan {
         TrainingConfig.DEFAULT.withSizes(1, batch, 1, context).withRecompute(recompute);
     int[] tokens = new int[Math.addExact(context, 1)];
     try (SizesBackend backend = new SizesBackend(Precision.F32, SizesBackend.Packing.NONE);
-        Gpt gpt = new Gpt(backend, config, (parameter, b) -> {});
+        Gpt gpt = new Gpt(backend, config, new Unfilled());
         Trainer trainer = new Trainer(gpt, training, new TokenSplit(tokens, tokens))) {
       long held = backend.pool().stats().inUse();
       trainer.step();

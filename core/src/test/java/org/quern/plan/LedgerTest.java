@@ -9,6 +9,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.core.Activation;
 import org.quern.core.Shape;
+import org.quern.flow.Tape.Recompute;
 import org.quern.gpt.GptConfig;
 import org.quern.gpt.GptConfig.Bias;
 import org.quern.gpt.GptConfig.NormPlacement;
@@ -111,6 +112,18 @@ class LedgerTest {
     assertEquals(3L * (24 + 8 + 32 + 8), gpt2.parts().get(Part.BIASES));
     assertEquals(7L * 16, gpt2.parts().get(Part.NORMS));
     assertEquals(0, gpt2.parts().get(Part.UNEMBEDDING));
+  }
+
+  /// 16 GiB of sines: only their size matters.
+  @Test
+  void tablesAreNotMade() {
+    GptConfig config =
+        GptConfig.gpt2(10, 1 << 22, 1024, 1, 2)
+            .with(NormPlacement.PRE, Positions.SINUSOIDAL, Activation.RELU);
+    long parameters = Ledger.of(config).parameters();
+    MemoryPlan.Training plan = MemoryPlan.training(config, 1, 1, Recompute.NEVER);
+    assertEquals(4 * parameters + (16L << 30), plan.weights());
+    assertEquals(4 * parameters, plan.gradients());
   }
 
   @Test
