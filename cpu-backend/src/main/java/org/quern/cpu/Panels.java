@@ -30,7 +30,7 @@ record Panels(
   static long bytes(Precision precision, int depth) {
     return switch (precision) {
       case F32 -> (long) depth * WIDTH * Float.BYTES;
-      case BF16 -> (long) depth * WIDTH * Short.BYTES;
+      case BF16 -> HalfTile.bytes(depth);
       case Q8 -> Quantization.blocks(depth) * EightBitTile.BLOCK_BYTES;
       case F16 -> throw new IllegalArgumentException("no panels of F16");
     };
