@@ -1,6 +1,7 @@
 package org.quern.cpu;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
 import org.quern.core.BufferPool;
 import org.quern.core.DeviceInfo;
@@ -26,7 +27,13 @@ final class CpuBackend implements Backend {
   /// @param settings memory, debug and precision
   /// @param threads how many work
   /// @param kernels scalar, or else vector
-  CpuBackend(DeviceInfo device, Settings settings, int threads, CpuProvider.Choice kernels) {
+  /// @param tiles for products with weights in BF16, or null for the kernels'
+  CpuBackend(
+      DeviceInfo device,
+      Settings settings,
+      int threads,
+      CpuProvider.Choice kernels,
+      @Nullable TileCode tiles) {
     this.device = device;
     this.precision = settings.precision();
     this.workers = new WorkerPool(threads);
@@ -36,7 +43,7 @@ final class CpuBackend implements Backend {
     // The names of Vector classes stand behind the choice: without the module they cannot load.
     this.ops =
         switch (kernels) {
-          case AUTO, VECTOR -> new VectorOps(workers);
+          case AUTO, VECTOR -> new VectorOps(workers, tiles);
           case SCALAR -> new ScalarOps(workers);
         };
   }

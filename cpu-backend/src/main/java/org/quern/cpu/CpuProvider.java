@@ -14,7 +14,8 @@ import org.quern.core.Settings;
 /// Finds the CPU: one device, always ready.
 ///
 /// The system property `quern.cpu.kernels` chooses the kernels: `auto` (the Vector API where the
-/// application resolves it), `vector` or `scalar`.
+/// application resolves it), `vector` or `scalar`. `quern.cpu.bf16` chooses those of products with
+/// weights in bfloat16: [TileChoice].
 public final class CpuProvider implements BackendProvider {
   /// Which kernels to use.
   enum Choice {
@@ -49,9 +50,10 @@ public final class CpuProvider implements BackendProvider {
     Choice choice;
     try {
       choice = choice();
+      TileChoice.setting();
     } catch (IllegalArgumentException e) {
       return new Availability.Missing(
-          String.valueOf(e.getMessage()), "remove the property " + KERNELS, e);
+          String.valueOf(e.getMessage()), "correct the property, or remove it", e);
     }
     return new Availability.Ready(List.of(device(choice, threads(0))));
   }
@@ -88,7 +90,13 @@ public final class CpuProvider implements BackendProvider {
     }
     int threads = threads(settings.threads());
     Choice made = choice == Choice.AUTO && !module ? Choice.SCALAR : choice;
-    return new CpuBackend(device(made, threads), settings, threads, made);
+    TileCode tiles = null;
+    if (settings.precision() == Precision.BF16 && made != Choice.SCALAR) {
+      TileChoice kernels = TileChoice.of(TileChoice.setting());
+      tiles = kernels.code();
+      LOG.log(System.Logger.Level.DEBUG, "backend cpu, bf16: {0}", kernels.description());
+    }
+    return new CpuBackend(device(made, threads), settings, threads, made, tiles);
   }
 
   private static int threads(int setting) {
@@ -106,10 +114,26 @@ public final class CpuProvider implements BackendProvider {
   }
 
   private static DeviceInfo device(Choice choice, int threads) {
-    Map<String, String> details = new LinkedHashMap<>();
-    details.put("vector", vector(choice));
-    details.put("threads", Integer.toString(threads));
+    Details details =
+        new Details(
+            () -> {
+              Map<String, String> out = new LinkedHashMap<>();
+              out.put("vector", vector(choice));
+              if (choice != Choice.SCALAR && Machine.hasVectorModule()) {
+                out.put("bf16", bf16());
+              }
+              out.put("threads", Integer.toString(threads));
+              return out;
+            });
     return new DeviceInfo("cpu", 0, Machine.processor(), Machine.memory(), details);
+  }
+
+  private static String bf16() {
+    try {
+      return TileChoice.of(TileChoice.setting()).description();
+    } catch (IllegalArgumentException e) {
+      return String.valueOf(e.getMessage());
+    }
   }
 
   private static String vector(Choice choice) {

@@ -96,7 +96,14 @@ record Gemm(
         panel(scratch, left, panels, row, rowEnd, j, k0, depth);
       }
     }
-    if (y != null && end == k) {
+    if (end == k) {
+      activate(kernels, scratch, row, rowEnd, column, columnEnd);
+    }
+  }
+
+  /// Makes y of a block of c that is done.
+  void activate(Kernels kernels, Scratch scratch, int row, int rowEnd, int column, int columnEnd) {
+    if (y != null) {
       kernels.biasActivation(
           scratch,
           y,
@@ -146,7 +153,6 @@ record Gemm(
       b = floats;
     }
     float[] tile = scratch.floats(TILE, PackedTile.ROWS * WIDTH);
-    int columns = Math.min(WIDTH, n - column);
     boolean replace = k0 == 0 && mode == Sink.Mode.SET;
     for (int i = 0, first = row; first < rowEnd; i++, first += tileRows) {
       int rows = Math.min(tileRows, rowEnd - first);
@@ -156,12 +162,24 @@ record Gemm(
       } else {
         PackedTile.multiply(kernelRows, depth, left[i], b, tile, 0, WIDTH);
       }
-      long at = cAt + (long) first * n + column;
-      if (replace) {
-        TileMerge.set(tile, c, at, n, rows, columns, alpha, bias, column);
-      } else {
-        TileMerge.add(tile, c, at, n, rows, columns, alpha);
-      }
+      merge(tile, first, rows, column, replace);
+    }
+  }
+
+  /// Moves what a kernel made of a panel to c.
+  ///
+  /// @param tile rows of [#WIDTH]
+  /// @param row of c
+  /// @param rows how many
+  /// @param column the panel's first
+  /// @param replace whether what is in c is to go
+  void merge(float[] tile, int row, int rows, int column, boolean replace) {
+    int columns = Math.min(WIDTH, n - column);
+    long at = cAt + (long) row * n + column;
+    if (replace) {
+      TileMerge.set(tile, c, at, n, rows, columns, alpha, bias, column);
+    } else {
+      TileMerge.add(tile, c, at, n, rows, columns, alpha);
     }
   }
 }

@@ -6,6 +6,9 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /// What this computer is.
 final class Machine {
@@ -21,22 +24,44 @@ final class Machine {
 
   /// {@return the processor's name, where the system tells; else the architecture}
   static String processor() {
-    String architecture = System.getProperty("os.arch", "unknown processor");
+    String name = described("model name");
+    return name.isEmpty() ? System.getProperty("os.arch", "unknown processor") : name;
+  }
+
+  /// {@return what the processor has and the system lets programs use, in Linux's words; empty
+  /// elsewhere}
+  static Set<String> flags() {
+    return new HashSet<>(List.of(described("flags").split(" +")));
+  }
+
+  /// {@return whether the processor is AMD's}
+  static boolean isAmd() {
+    return described("vendor_id").equals("AuthenticAMD");
+  }
+
+  /// {@return whether this is Linux on x86-64}
+  static boolean isLinuxOnX64() {
+    return System.getProperty("os.name", "").equals("Linux")
+        && System.getProperty("os.arch", "").equals("amd64");
+  }
+
+  /// {@return what Linux says of the first processor, or "" where nothing does}
+  private static String described(String key) {
     Path info = Path.of("/proc/cpuinfo");
     if (!Files.isReadable(info)) {
-      return architecture;
+      return "";
     }
     try (BufferedReader lines = Files.newBufferedReader(info)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        if (line.startsWith("model name") && line.indexOf(':') > 0) {
-          String name = line.substring(line.indexOf(':') + 1).strip();
-          return name.isEmpty() ? architecture : name;
+        int colon = line.indexOf(':');
+        if (colon > 0 && line.substring(0, colon).strip().equals(key)) {
+          return line.substring(colon + 1).strip();
         }
       }
     } catch (IOException e) {
-      return architecture; // a name is nice to have, no more
+      return ""; // nice to have, no more
     }
-    return architecture;
+    return "";
   }
 
   /// {@return whether the Vector API can be used}

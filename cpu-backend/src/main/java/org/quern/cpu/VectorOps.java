@@ -33,8 +33,15 @@ final class VectorOps extends CpuOps {
   /// The panels of b in the scratch of the caller, or of the thread where each packs its own.
   private static final int PANELS = 0;
 
-  VectorOps(WorkerPool pool) {
+  /// For products with weights in BF16, or null for the Vector API.
+  private final @Nullable TileCode tiles;
+
+  /// Makes the operations.
+  ///
+  /// @param tiles for products with weights in BF16, or null for the Vector API
+  VectorOps(WorkerPool pool, @Nullable TileCode tiles) {
     super(pool, new VectorKernels());
+    this.tiles = tiles;
   }
 
   /// {@return the width of a vector, for the diagnostics table}
@@ -197,7 +204,12 @@ final class VectorOps extends CpuOps {
             f);
     PreparedBuffer prepared = PreparedBuffer.orNull(w);
     if (prepared != null) {
-      multiply(g, new Panels(prepared.prepared(), prepared.precision(), 0, g.n(), 0, g.k()));
+      Panels panels = new Panels(prepared.prepared(), prepared.precision(), 0, g.n(), 0, g.k());
+      if (tiles != null && prepared.precision() == Precision.BF16) {
+        HalfGemm.run(pool, kernels, tiles, g, panels);
+      } else {
+        multiply(g, panels);
+      }
     } else if (g.m() <= THIN) {
       RowDots.product(pool, g, floats(w), 0);
       if (after) {

@@ -34,6 +34,15 @@ class CpuGenerationTest {
     }
   }
 
+  /// Where the machine has machine code for them, the above is that.
+  @Nested
+  class HalfWeightsWithTheVectorApi extends SessionContract {
+    @Override
+    protected Backend open() {
+      return Tiles.with(TileChoice.Setting.VECTOR, () -> cpu(Precision.BF16));
+    }
+  }
+
   @Nested
   class EightBitWeights extends SessionContract {
     @Override

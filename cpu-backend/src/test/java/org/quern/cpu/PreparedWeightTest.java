@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.quern.core.Activation;
 import org.quern.core.Backend;
 import org.quern.core.Precision;
@@ -15,6 +17,7 @@ import org.quern.core.Scope;
 import org.quern.core.Settings;
 import org.quern.core.Tensor;
 import org.quern.tck.generation.PreparedWeightContract;
+import org.quern.tck.reference.Rounding;
 
 class PreparedWeightTest {
   private static CpuBackend open(CpuProvider.Choice kernels, Precision precision, int threads) {
@@ -32,7 +35,8 @@ class PreparedWeightTest {
 
     @Override
     protected Backend open(Precision precision) {
-      return PreparedWeightTest.open(kernels, precision, 2);
+      return Tiles.with(
+          TileChoice.Setting.VECTOR, () -> PreparedWeightTest.open(kernels, precision, 2));
     }
 
     @Override
@@ -60,6 +64,56 @@ class PreparedWeightTest {
     }
   }
 
+  /// With weights in BF16 by machine code, x is rounded too.
+  private abstract static class InMachineCode extends OnCpu {
+    private final TileChoice.Setting setting;
+
+    InMachineCode(TileChoice.Setting setting) {
+      super(CpuProvider.Choice.VECTOR);
+      this.setting = setting;
+    }
+
+    @Override
+    protected Backend open(Precision precision) {
+      return Tiles.with(
+          setting, () -> PreparedWeightTest.open(CpuProvider.Choice.VECTOR, precision, 2));
+    }
+
+    @Override
+    protected Set<Precision> precisions() {
+      return EnumSet.of(Precision.BF16);
+    }
+
+    @Override
+    protected float activation(Precision precision, float x) {
+      return Rounding.bf16(Rounding.toBf16(x));
+    }
+  }
+
+  @Nested
+  @EnabledIf("here")
+  class DotProducts extends InMachineCode {
+    DotProducts() {
+      super(TileChoice.Setting.AVX512);
+    }
+
+    static boolean here() {
+      return Tiles.here().contains(TileChoice.Setting.AVX512);
+    }
+  }
+
+  @Nested
+  @EnabledIf("here")
+  class Amx extends InMachineCode {
+    Amx() {
+      super(TileChoice.Setting.AMX);
+    }
+
+    static boolean here() {
+      return Tiles.here().contains(TileChoice.Setting.AMX);
+    }
+  }
+
   @Test
   void f16IsRefusedWithTheRemedy() {
     var e =
@@ -78,10 +132,40 @@ class PreparedWeightTest {
         // 397: with 8 lanes and five threads the last task has so few rows that, if it decided for
         // itself, it would use another kernel.
         for (int rows : new int[] {1, 4, 150, 397}) {
-          float[] one = product(kernels, precision, 1, rows);
-          assertArrayEquals(one, product(kernels, precision, 2, rows));
-          assertArrayEquals(one, product(kernels, precision, 5, rows));
+          threadsDoNotShow(kernels, precision, rows);
         }
+      }
+    }
+  }
+
+  private static void threadsDoNotShow(CpuProvider.Choice kernels, Precision precision, int rows) {
+    for (TileChoice.Setting setting : Tiles.here()) {
+      Tiles.with(
+          setting,
+          () -> {
+            float[] one = product(kernels, precision, 1, rows);
+            assertArrayEquals(one, product(kernels, precision, 2, rows));
+            assertArrayEquals(one, product(kernels, precision, 5, rows));
+            return one;
+          });
+    }
+  }
+
+  /// With machine code, to the bit: decoding gives what prefill gives.
+  @Test
+  void rowsDoNotShowInOneAnother() {
+    for (TileChoice.Setting setting : Tiles.here()) {
+      if (setting != TileChoice.Setting.VECTOR) {
+        Tiles.with(
+            setting,
+            () -> {
+              float[] many = product(CpuProvider.Choice.VECTOR, Precision.BF16, 2, 397);
+              for (int rows : new int[] {1, 3, 12, 13, 40}) {
+                float[] few = product(CpuProvider.Choice.VECTOR, Precision.BF16, 2, rows);
+                assertArrayEquals(Arrays.copyOf(many, few.length), few);
+              }
+              return many;
+            });
       }
     }
   }

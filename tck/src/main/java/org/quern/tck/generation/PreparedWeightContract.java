@@ -47,6 +47,14 @@ public abstract class PreparedWeightContract {
     return new int[] {1, 13, 32, 33, 100};
   }
 
+  /// {@return a number of x as products read it: itself, where they do not round it}
+  ///
+  /// @param precision of the weight
+  /// @param x the number
+  protected float activation(Precision precision, float x) {
+    return x;
+  }
+
   private static float[] normal(long seed, int count) {
     Random random = new Random(seed);
     float[] out = new float[count];
@@ -141,7 +149,8 @@ public abstract class PreparedWeightContract {
     }
   }
 
-  /// A product is the float64 product with the rounded weight, but for the rounding of f32 sums.
+  /// A product is the float64 product of [#activation] with the rounded weight, but for the
+  /// rounding of f32 sums.
   @Test
   public void arithmeticIsF32() {
     for (Precision precision : precisions()) {
@@ -171,11 +180,14 @@ public abstract class PreparedWeightContract {
     return product(backend, x, prepared, null, width, width);
   }
 
-  private static void compare(
+  private void compare(
       Backend backend, Precision precision, Tensor prepared, float[] rounded, int rows, int width) {
     float[] x = normal(rows, rows * width);
     float[] bias = normal(rows + 1, OUTPUTS);
     float[] y = product(backend, x, prepared, bias, rows, width);
+    for (int i = 0; i < x.length; i++) {
+      x[i] = activation(precision, x[i]);
+    }
     for (int i = 0; i < rows; i++) {
       for (int o = 0; o < OUTPUTS; o++) {
         double sum = bias[o];
