@@ -43,7 +43,7 @@ final class CpuBackend implements Backend {
     // The names of Vector classes stand behind the choice: without the module they cannot load.
     this.ops =
         switch (kernels) {
-          case AUTO, VECTOR -> new VectorOps(workers, tiles);
+          case AUTO, VECTOR, BITS_128, BITS_256, BITS_512 -> new VectorOps(workers, tiles);
           case SCALAR -> new ScalarOps(workers);
         };
   }

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.quern.core.Availability;
 import org.quern.core.Backend;
 import org.quern.core.BackendProvider;
@@ -14,17 +15,37 @@ import org.quern.core.Settings;
 /// Finds the CPU: one device, always ready.
 ///
 /// The system property `quern.cpu.kernels` chooses the kernels: `auto` (the Vector API where the
-/// application resolves it), `vector` or `scalar`. `quern.cpu.bf16` chooses those of products with
-/// weights in bfloat16: [TileChoice].
+/// application resolves it), `vector`, `scalar`, or the Vector API with vectors of `128`, `256` or
+/// `512` bits. It holds for the whole process: the JIT takes the width for a constant.
+/// `quern.cpu.bf16` chooses the kernels of products with weights in bfloat16: [TileChoice].
 public final class CpuProvider implements BackendProvider {
   /// Which kernels to use.
   enum Choice {
     /// The best that can run.
-    AUTO,
-    /// The Vector API, or an error.
-    VECTOR,
+    AUTO("auto", 0),
+    /// The Vector API with the processor's best width, or an error.
+    VECTOR("vector", 0),
     /// Plain Java.
-    SCALAR
+    SCALAR("scalar", 0),
+    /// The Vector API with four floats a vector, or an error.
+    BITS_128("128", 128),
+    /// With eight.
+    BITS_256("256", 256),
+    /// With sixteen.
+    BITS_512("512", 512);
+
+    private final String text;
+    private final int bits;
+
+    Choice(String text, int bits) {
+      this.text = text;
+      this.bits = bits;
+    }
+
+    /// {@return how wide vectors must be, or 0 for what is best}
+    int bits() {
+      return bits;
+    }
   }
 
   private static final String KERNELS = "quern.cpu.kernels";
@@ -55,7 +76,8 @@ public final class CpuProvider implements BackendProvider {
       return new Availability.Missing(
           String.valueOf(e.getMessage()), "correct the property, or remove it", e);
     }
-    return new Availability.Ready(List.of(device(choice, threads(0))));
+    Availability.Missing missing = missing(choice);
+    return missing != null ? missing : new Availability.Ready(List.of(device(choice, threads(0))));
   }
 
   @Override
@@ -78,8 +100,9 @@ public final class CpuProvider implements BackendProvider {
               + " little memory, or q8");
     }
     boolean module = Machine.hasVectorModule();
-    if (choice == Choice.VECTOR && !module) {
-      throw new IllegalArgumentException("%s=vector: %s. %s".formatted(KERNELS, NO_MODULE, REMEDY));
+    Availability.Missing missing = missing(choice);
+    if (missing != null) {
+      throw new IllegalArgumentException(missing.reason() + "; " + missing.remedy());
     }
     if (choice == Choice.AUTO && !module) {
       LOG.log(
@@ -103,14 +126,40 @@ public final class CpuProvider implements BackendProvider {
     return setting > 0 ? setting : Runtime.getRuntime().availableProcessors();
   }
 
-  private static Choice choice() {
-    String text = System.getProperty(KERNELS, "auto");
-    try {
-      return Choice.valueOf(text.toUpperCase(Locale.ROOT));
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(
-          "%s must be auto, vector or scalar, found '%s'".formatted(KERNELS, text));
+  /// {@return what the property says}
+  ///
+  /// @throws IllegalArgumentException if it says nothing known
+  static Choice choice() {
+    String text = System.getProperty(KERNELS, Choice.AUTO.text);
+    for (Choice choice : Choice.values()) {
+      if (choice.text.equals(text.toLowerCase(Locale.ROOT))) {
+        return choice;
+      }
     }
+    throw new IllegalArgumentException(
+        "%s must be auto, vector, scalar, 128, 256 or 512, found '%s'".formatted(KERNELS, text));
+  }
+
+  /// {@return why a choice cannot be had, or null}
+  static Availability.@Nullable Missing missing(Choice choice) {
+    if (choice == Choice.AUTO || choice == Choice.SCALAR) {
+      return null;
+    }
+    String what = KERNELS + "=" + choice.text + ": ";
+    if (!Machine.hasVectorModule()) {
+      return new Availability.Missing(what + NO_MODULE, REMEDY, null);
+    }
+    int widest = VectorOps.widest();
+    if (choice.bits > widest) {
+      String reason = what + "this processor's vectors have " + widest + " bits";
+      return new Availability.Missing(reason, "choose no more, or auto", null);
+    }
+    if (choice.bits > 0 && choice.bits != Lanes.BITS) {
+      String reason =
+          what + "this process computes with vectors of " + Lanes.BITS + " bits already";
+      return new Availability.Missing(reason, "set it on the java command", null);
+    }
+    return null;
   }
 
   private static DeviceInfo device(Choice choice, int threads) {

@@ -15,8 +15,8 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// As in [PackedTile], the bodies are flat and start at offset 0.
 final class EightBitTile {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
+  private static final VectorSpecies<Integer> I = Lanes.INTS;
   private static final VectorOperators.Conversion<Integer, Float> TO_FLOAT = VectorOperators.I2F;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();

@@ -15,7 +15,7 @@ final class FlashScores {
   /// The score of a hidden key, and the maximum of a row that has seen none.
   static final float HIDDEN = -1e30f;
 
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final int L = S.length();
   private static final int ROWS = PackedTile.ROWS;
   private static final int STRIDE = ScoreTile.STRIDE;

@@ -15,8 +15,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// Products of a few rows are bound by memory: two steps at a time are what it takes to keep up
 /// with it. As in [PackedTile], the bodies are flat and start at offset 0.
 final class HalfTile {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
+  private static final VectorSpecies<Integer> I = Lanes.INTS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final int UPPER = 0xFFFF0000;

@@ -13,7 +13,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// an array and one from a segment, which it keeps apart best. The bodies are long on purpose: they
 /// are never inlined, so that no caller's size spoils them. Measured at 94 to 98 % of the peak.
 final class PackedTile {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final long HALF = (long) L * Float.BYTES;

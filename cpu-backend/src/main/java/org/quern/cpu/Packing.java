@@ -11,7 +11,7 @@ import org.quern.core.Trans;
 /// The right operand's panels lie one behind the other, `[panel][depth][WIDTH]`, each over the
 /// whole depth: any block of the depth is then contiguous too, and one layout serves all.
 final class Packing {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final int WIDTH = PackedTile.WIDTH;

@@ -14,7 +14,7 @@ import org.quern.core.Tensor;
 /// Attention of a few queries, as in decoding: keys and values are read once, straight from the
 /// cache, since packing them would cost more than all the rest.
 final class RowAttention {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final long STEP = (long) L * Float.BYTES;

@@ -10,7 +10,7 @@ import org.quern.core.Sink;
 /// Products of a few rows with the rows of a matrix that is not packed: reading it once is all that
 /// there is to do.
 final class RowDots {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final int TOGETHER = 4;

@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// The array's rows have the constant length [#STRIDE]. Its remainder modulo a page keeps the rows
 /// from falling on the same cache sets.
 final class ScoreTile {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final long HALF = (long) L * Float.BYTES;

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /// Moves a tile of results from its array to the tensor. Apart from the kernels, since arrays and
 /// segments mixed in one large body confuse the JIT.
 final class TileMerge {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final int WIDTH = PackedTile.WIDTH;

@@ -10,8 +10,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// a two-vector permutation; only arrays take part, since a body full of segment accesses can stay
 /// in the JIT's first tier for good.
 final class Transpose {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
+  private static final VectorSpecies<Integer> I = Lanes.INTS;
 
   /// Elements behind the last one of `out` that may be overwritten.
   static final int SLACK = 16;

@@ -9,8 +9,8 @@ import org.quern.core.Philox;
 
 /// [Dropout] with as many blocks of [Philox] at a time as a vector has 64-bit lanes.
 final class VectorDropout {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Long> LONGS = LongVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
+  private static final VectorSpecies<Long> LONGS = Lanes.LONGS;
   private static final int BLOCKS = LONGS.length();
 
   /// Elements of a step: four words a block, two vectors of floats.

@@ -11,7 +11,7 @@ import org.quern.core.AdamWSpec;
 /// Elementwise kernels over segments. Offsets are bytes here. The last, incomplete vector goes
 /// through the same arithmetic under a mask, so that a range's end does not show.
 final class VectorElements {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final long STEP = (long) L * Float.BYTES;

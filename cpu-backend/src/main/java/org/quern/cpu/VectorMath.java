@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// Each is one flat loop. The JIT stops inlining helpers in a method that has grown beyond a
 /// budget, and a helper that returns a vector then allocates it.
 final class VectorMath {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final int L = S.length();
 
   /// `1.5 * 2^23`: adding it rounds to an integer, which then lies in the low bits.

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Kernels of layer normalization and of column sums. Offsets are bytes.
 final class VectorNorm {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int L = S.length();
   private static final long STEP = (long) L * Float.BYTES;

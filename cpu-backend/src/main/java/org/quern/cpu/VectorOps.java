@@ -4,7 +4,7 @@ import static org.quern.cpu.CpuBuffer.floats;
 import static org.quern.cpu.CpuBuffer.floatsOrNull;
 
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShape;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Activation;
 import org.quern.core.AttentionSpec;
@@ -44,9 +44,18 @@ final class VectorOps extends CpuOps {
     this.tiles = tiles;
   }
 
+  /// {@return the most bits of a vector that this processor has instructions for; anything wider is
+  /// emulated, a hundred times slower}
+  static int widest() {
+    return VectorShape.preferredShape().vectorBitSize();
+  }
+
   /// {@return the width of a vector, for the diagnostics table}
   static String describe() {
-    return FloatVector.SPECIES_PREFERRED.vectorBitSize() + "-bit";
+    int widest = widest();
+    return Lanes.BITS == widest
+        ? widest + "-bit"
+        : "%d-bit, of %d that the processor has".formatted(Lanes.BITS, widest);
   }
 
   // --- matrix products ---

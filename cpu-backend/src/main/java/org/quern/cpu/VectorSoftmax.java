@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /// Softmax and cross entropy of a row, through arrays. What an array has behind a row's end is a
 /// number whose exponential is 0. Offsets are elements.
 final class VectorSoftmax {
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> S = Lanes.FLOATS;
   private static final int L = S.length();
 
   /// The elements of a row of logits that are worked on at once: they stay in the first-level

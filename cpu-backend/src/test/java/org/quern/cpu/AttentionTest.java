@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.quern.core.AttentionSpec;
 import org.quern.core.Compositions;
 import org.quern.core.Mask;
@@ -12,6 +13,7 @@ import org.quern.core.Philox;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
 
+@ExtendWith(Tier.class)
 class AttentionTest {
   private static final Mask[] MASKS = {
     Mask.CAUSAL,

@@ -3,6 +3,7 @@ package org.quern.cpu;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -15,6 +16,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.quern.core.Activation;
@@ -68,6 +70,29 @@ class CpuBackendTest {
     } finally {
       System.clearProperty("quern.cpu.kernels");
     }
+  }
+
+  @Test
+  void aWidthThatCannotBeHadIsRefusedWithTheRemedy() {
+    int widest = VectorOps.widest();
+    for (var choice : CpuProvider.Choice.values()) {
+      var missing = CpuProvider.missing(choice);
+      if (choice.bits() > widest) {
+        assertTrue(text(missing).contains("have " + widest + " bits"), text(missing));
+      } else if (choice.bits() > 0 && choice.bits() != Lanes.BITS) {
+        assertTrue(text(missing).contains("already"), text(missing));
+      } else {
+        assertNull(missing);
+        continue;
+      }
+      var e =
+          assertThrows(IllegalArgumentException.class, () -> CpuProvider.open(SETTINGS, choice));
+      assertTrue(String.valueOf(e.getMessage()).contains(";"), e.getMessage());
+    }
+  }
+
+  private static String text(Availability.@Nullable Missing missing) {
+    return String.valueOf(missing);
   }
 
   @Test

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.quern.core.Activation;
 import org.quern.core.AdamWSpec;
 import org.quern.core.DType;
@@ -16,6 +17,7 @@ import org.quern.core.Shape;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
 
+@ExtendWith(Tier.class)
 class ElementwiseTest {
   private static final int[] SIZES = {1, 3, 7, 13, 64, 127, 1000, 50_001};
 

@@ -36,8 +36,7 @@ final class Fixture implements AutoCloseable {
   }
 
   static void everywhere(Consumer<Fixture> check) {
-    for (CpuProvider.Choice choice :
-        List.of(CpuProvider.Choice.SCALAR, CpuProvider.Choice.VECTOR)) {
+    for (CpuProvider.Choice choice : Tier.choices()) {
       List<float[]> first = null;
       for (int threads : new int[] {1, 2, 5}) {
         Fixture f = new Fixture(choice, threads);

@@ -2,6 +2,7 @@ package org.quern.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.core.AttentionSpec;
@@ -18,6 +19,7 @@ import org.quern.core.Sink;
 import org.quern.core.Tensor;
 
 /// Flash attention against its composition at the sizes of training, several tiles long.
+@ExtendWith(Tier.class)
 class LongAttentionTest {
   @ParameterizedTest
   @CsvSource({
@@ -29,7 +31,7 @@ class LongAttentionTest {
   })
   void agreesWithTheComposition(int b, int h, int t, int d, float dropout) {
     Settings settings = Settings.load().withThreads(2).withDebug(true);
-    try (Backend backend = CpuProvider.open(settings, CpuProvider.Choice.VECTOR);
+    try (Backend backend = CpuProvider.open(settings, Tier.vector());
         Scope scope = backend.open("test")) {
       Shape shape = Shape.of(b, h, t, d);
       Tensor[] in = new Tensor[4];

@@ -2,11 +2,13 @@ package org.quern.cpu;
 
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.quern.core.Activation;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
 import org.quern.core.Trans;
 
+@ExtendWith(Tier.class)
 class MatmulTest {
   private static final int[][] SIZES = {
     {1, 1, 1},

@@ -1,9 +1,11 @@
 package org.quern.cpu;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
 
+@ExtendWith(Tier.class)
 class NormTest {
   private static final int[][] SIZES = {
     {1, 1}, {3, 7}, {5, 13}, {2, 64}, {33, 127}, {7, 384}, {300, 65}, {3, 1601}

@@ -9,7 +9,9 @@ import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.quern.core.Activation;
 import org.quern.core.Backend;
 import org.quern.core.Precision;
@@ -19,6 +21,7 @@ import org.quern.core.Tensor;
 import org.quern.tck.generation.PreparedWeightContract;
 import org.quern.tck.reference.Rounding;
 
+@ExtendWith(Tier.class)
 class PreparedWeightTest {
   private static CpuBackend open(CpuProvider.Choice kernels, Precision precision, int threads) {
     Settings settings = Settings.load().withThreads(threads).withDebug(true);
@@ -53,11 +56,15 @@ class PreparedWeightTest {
   @Nested
   class Vectors extends OnCpu {
     Vectors() {
-      super(CpuProvider.Choice.VECTOR);
+      super(Tier.vector());
     }
   }
 
   @Nested
+  @DisabledIfSystemProperty(
+      named = "quern.cpu.kernels",
+      matches = "\\d+",
+      disabledReason = "the scalar kernels have no width")
   class Scalars extends OnCpu {
     Scalars() {
       super(CpuProvider.Choice.SCALAR);
@@ -126,8 +133,7 @@ class PreparedWeightTest {
   /// Elements are those of the weight itself.
   @Test
   void threadsDoNotShowAndElementsStayExact() {
-    for (CpuProvider.Choice kernels :
-        new CpuProvider.Choice[] {CpuProvider.Choice.SCALAR, CpuProvider.Choice.VECTOR}) {
+    for (CpuProvider.Choice kernels : Tier.choices()) {
       for (Precision precision : new Precision[] {Precision.BF16, Precision.Q8}) {
         // 397: with 8 lanes and five threads the last task has so few rows that, if it decided for
         // itself, it would use another kernel.

@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.quern.core.Sink;
 import org.quern.core.Tensor;
 
 /// Heads, embeddings and cross entropy.
+@ExtendWith(Tier.class)
 class TokensTest {
   @Test
   void splitAndMergeHeads() {

@@ -3,8 +3,10 @@ package org.quern.cpu;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.quern.core.Philox;
 
+@ExtendWith(Tier.class)
 class VectorDropoutTest {
   @Test
   void dropsWhatPhiloxSays() {
