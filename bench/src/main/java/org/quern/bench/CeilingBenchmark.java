@@ -61,7 +61,7 @@ public class CeilingBenchmark {
     to = kind.equals(COPY) ? new float[length] : to;
     WorkProfiler.tell(
         switch (kind) {
-          case FMA -> Work.of(2.0 * ROUNDS * CHAINS * SPECIES.length(), Double.NaN);
+          case FMA -> Work.of(2 * fmas(ROUNDS), Double.NaN);
           case READ -> Work.of(Double.NaN, (double) Float.BYTES * length);
           case COPY -> Work.of(Double.NaN, 2.0 * Float.BYTES * length);
           default -> throw new IllegalArgumentException("no ceiling is named " + kind);
@@ -84,7 +84,7 @@ public class CeilingBenchmark {
   }
 
   /// Twelve chains: enough to hide the latency of two units.
-  private static float fma(int rounds, float start) {
+  static float fma(int rounds, float start) {
     FloatVector m = FloatVector.broadcast(SPECIES, start);
     FloatVector a = FloatVector.broadcast(SPECIES, 1f);
     FloatVector c0 = a;
@@ -116,6 +116,11 @@ public class CeilingBenchmark {
     FloatVector s = c0.add(c1).add(c2).add(c3).add(c4).add(c5);
     s = s.add(c6).add(c7).add(c8).add(c9).add(c10).add(c11);
     return s.reduceLanes(VectorOperators.ADD);
+  }
+
+  /// {@return multiply-adds in so many rounds of [#fma]}
+  static double fmas(int rounds) {
+    return (double) rounds * CHAINS * SPECIES.length();
   }
 
   private static float sum(float[] x) {

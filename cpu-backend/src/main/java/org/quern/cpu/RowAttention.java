@@ -77,7 +77,7 @@ final class RowAttention {
     float[] one = scratch.floats(QUERY, size);
     float[] scores = scratch.floats(SCORES, n + SIXTEEN);
     float[] out = scratch.floats(RESULT, size);
-    float[] lanes = scratch.floats(LANES, L);
+    float[] lanes = scratch.floats(LANES, SIXTEEN * L);
     long at = head.queryAt() + (long) query * size;
     Native.load(one, 0, q, at, size);
     FlashScores.scale(one, 0, size, head.scale2());
@@ -109,7 +109,9 @@ final class RowAttention {
     int j = 0;
     if (L == SIXTEEN) {
       for (; j + SIXTEEN <= n; j += SIXTEEN) {
-        sixteen(q, size, k, at + j * stride, stride, out, j);
+        eight(q, size, k, at + j * stride, stride, lanes, 0);
+        eight(q, size, k, at + (j + 8) * stride, stride, lanes, 8 * L);
+        sums(lanes, out, j);
       }
     }
     for (; j < n; j++) {
@@ -117,7 +119,7 @@ final class RowAttention {
     }
   }
 
-  /// By the same sums as [#sixteen]: which of the two computes a key must not show.
+  /// By the same sums as [#eight] and [#sums]: which of the two computes a key must not show.
   private static float dot(float[] q, int size, MemorySegment k, long at, float[] lanes) {
     FloatVector s = FloatVector.zero(S);
     for (int d = 0; d < size; d += L) {
@@ -183,10 +185,11 @@ final class RowAttention {
     a.intoArray(out, d);
   }
 
-  /// Sixteen products at once. Each key has one vector of partial sums; four rounds of exchanges,
-  /// as in [Transpose], add them up so that lane j holds the sum of key j.
-  private static void sixteen(
-      float[] q, int size, MemorySegment k, long at, long stride, float[] out, int to) {
+  /// Eight products at once, up to the sums over the lanes. No more: the JIT's first tier fails in
+  /// a body with sixteen loads of a segment, and if an even lower one had it by then, it stays
+  /// there for good, at a fiftieth of the speed.
+  private static void eight(
+      float[] q, int size, MemorySegment k, long at, long stride, float[] partial, int to) {
     FloatVector a0 = FloatVector.zero(S);
     FloatVector a1 = a0;
     FloatVector a2 = a0;
@@ -195,14 +198,6 @@ final class RowAttention {
     FloatVector a5 = a0;
     FloatVector a6 = a0;
     FloatVector a7 = a0;
-    FloatVector a8 = a0;
-    FloatVector a9 = a0;
-    FloatVector a10 = a0;
-    FloatVector a11 = a0;
-    FloatVector a12 = a0;
-    FloatVector a13 = a0;
-    FloatVector a14 = a0;
-    FloatVector a15 = a0;
     for (int d = 0; d < size; d += L) {
       FloatVector z = FloatVector.fromArray(S, q, d);
       long p = at + (long) d * Float.BYTES;
@@ -221,23 +216,36 @@ final class RowAttention {
       a6 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a6);
       p += stride;
       a7 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a7);
-      p += stride;
-      a8 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a8);
-      p += stride;
-      a9 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a9);
-      p += stride;
-      a10 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a10);
-      p += stride;
-      a11 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a11);
-      p += stride;
-      a12 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a12);
-      p += stride;
-      a13 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a13);
-      p += stride;
-      a14 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a14);
-      p += stride;
-      a15 = z.fma(FloatVector.fromMemorySegment(S, k, p, LE), a15);
     }
+    a0.intoArray(partial, to);
+    a1.intoArray(partial, to + L);
+    a2.intoArray(partial, to + 2 * L);
+    a3.intoArray(partial, to + 3 * L);
+    a4.intoArray(partial, to + 4 * L);
+    a5.intoArray(partial, to + 5 * L);
+    a6.intoArray(partial, to + 6 * L);
+    a7.intoArray(partial, to + 7 * L);
+  }
+
+  /// Sixteen sums over the lanes. Each key has one vector of partial sums; four rounds of
+  /// exchanges, as in [Transpose], add them up so that lane j holds the sum of key j.
+  private static void sums(float[] partial, float[] out, int to) {
+    FloatVector a0 = FloatVector.fromArray(S, partial, 0);
+    FloatVector a1 = FloatVector.fromArray(S, partial, L);
+    FloatVector a2 = FloatVector.fromArray(S, partial, 2 * L);
+    FloatVector a3 = FloatVector.fromArray(S, partial, 3 * L);
+    FloatVector a4 = FloatVector.fromArray(S, partial, 4 * L);
+    FloatVector a5 = FloatVector.fromArray(S, partial, 5 * L);
+    FloatVector a6 = FloatVector.fromArray(S, partial, 6 * L);
+    FloatVector a7 = FloatVector.fromArray(S, partial, 7 * L);
+    FloatVector a8 = FloatVector.fromArray(S, partial, 8 * L);
+    FloatVector a9 = FloatVector.fromArray(S, partial, 9 * L);
+    FloatVector a10 = FloatVector.fromArray(S, partial, 10 * L);
+    FloatVector a11 = FloatVector.fromArray(S, partial, 11 * L);
+    FloatVector a12 = FloatVector.fromArray(S, partial, 12 * L);
+    FloatVector a13 = FloatVector.fromArray(S, partial, 13 * L);
+    FloatVector a14 = FloatVector.fromArray(S, partial, 14 * L);
+    FloatVector a15 = FloatVector.fromArray(S, partial, 15 * L);
     IntVector x;
     IntVector y;
     x = a0.reinterpretAsInts();
