@@ -274,6 +274,11 @@ final class ScalarKernels implements Kernels {
     }
   }
 
+  /// {@return a number, or 0 for one below the normal ones, at which most processors are slow}
+  private static float normal(float x) {
+    return Math.abs(x) < Float.MIN_NORMAL ? 0 : x;
+  }
+
   @Override
   public float softmaxRow(
       Scratch scratch,
@@ -296,7 +301,7 @@ final class ScalarKernels implements Kernels {
     }
     float inverse = (float) (1 / sum);
     for (int j = 0; j < count; j++) {
-      values[j] *= inverse;
+      values[j] = normal(values[j] * inverse);
     }
     if (factors != null) {
       drop(values, factors, count);
@@ -357,7 +362,7 @@ final class ScalarKernels implements Kernels {
     if (dx != null) {
       float factor = (float) (scale / sum);
       for (int v = 0; v < width; v++) {
-        values[v] *= factor;
+        values[v] = normal(values[v] * factor);
       }
       values[target] -= scale;
       Native.store(dx, at, values, 0, width);
@@ -384,8 +389,8 @@ final class ScalarKernels implements Kernels {
     float inverse = 1 / spec.correction2();
     for (int i = 0; i < count; i++) {
       float d = grad[i] * spec.gradScale();
-      first[i] = spec.beta1() * first[i] + (1 - spec.beta1()) * d;
-      second[i] = spec.beta2() * second[i] + (1 - spec.beta2()) * (d * d);
+      first[i] = normal(spec.beta1() * first[i] + (1 - spec.beta1()) * d);
+      second[i] = normal(spec.beta2() * second[i] + (1 - spec.beta2()) * (d * d));
       float root = (float) Math.sqrt(second[i] * inverse) + spec.epsilon();
       weights[i] = weights[i] * keep - rate * first[i] / root;
     }

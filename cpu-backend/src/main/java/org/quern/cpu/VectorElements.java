@@ -172,6 +172,8 @@ final class VectorElements {
     }
   }
 
+  /// A moment that fades below the normal numbers is 0: without gradients it would stay a subnormal
+  /// for good, since half a unit rounds up, and most processors are slow at those.
   private static void adamWhole(
       MemorySegment w,
       MemorySegment m,
@@ -189,11 +191,14 @@ final class VectorElements {
     float epsilon = spec.epsilon();
     float gradScale = spec.gradScale();
     FloatVector keep = FloatVector.broadcast(S, 1 - spec.learningRate() * spec.weightDecay());
+    FloatVector zero = FloatVector.zero(S);
     for (long i = at; i < end; i += STEP) {
       FloatVector d = FloatVector.fromMemorySegment(S, g, i, LE).mul(gradScale);
       FloatVector first = FloatVector.fromMemorySegment(S, m, i, LE).fma(beta1, d.mul(rest1));
       FloatVector second =
           FloatVector.fromMemorySegment(S, v, i, LE).fma(beta2, d.mul(d).mul(rest2));
+      first = first.blend(zero, first.abs().compare(VectorOperators.LT, Float.MIN_NORMAL));
+      second = second.blend(zero, second.compare(VectorOperators.LT, Float.MIN_NORMAL));
       first.intoMemorySegment(m, i, LE);
       second.intoMemorySegment(v, i, LE);
       FloatVector root = second.mul(inverse).lanewise(VectorOperators.SQRT).add(epsilon);
@@ -221,6 +226,8 @@ final class VectorElements {
         FloatVector.fromMemorySegment(S, m, i, LE, k).fma(beta1, d.mul(1 - spec.beta1()));
     FloatVector second =
         FloatVector.fromMemorySegment(S, v, i, LE, k).fma(beta2, d.mul(d).mul(1 - spec.beta2()));
+    first = first.blend(0, first.abs().compare(VectorOperators.LT, Float.MIN_NORMAL));
+    second = second.blend(0, second.compare(VectorOperators.LT, Float.MIN_NORMAL));
     first.intoMemorySegment(m, i, LE, k);
     second.intoMemorySegment(v, i, LE, k);
     FloatVector root = second.mul(inverse).lanewise(VectorOperators.SQRT).add(spec.epsilon());

@@ -87,10 +87,13 @@ final class VectorSoftmax {
     return Lanes.sumWide(lanes, 0);
   }
 
-  /// `x = x factor`; the JIT vectorizes these loops by itself.
+  /// `x = x factor`, and 0 where that is below the normal numbers: what works with weights or
+  /// gradients next would be slow at those. Behind the end x is 0.
   private static void scale(float[] x, int n, float factor) {
-    for (int i = 0; i < n; i++) {
-      x[i] *= factor;
+    FloatVector zero = FloatVector.zero(S);
+    for (int i = 0; i < n; i += L) {
+      FloatVector y = FloatVector.fromArray(S, x, i).mul(factor);
+      y.blend(zero, y.abs().compare(VectorOperators.LT, Float.MIN_NORMAL)).intoArray(x, i);
     }
   }
 
