@@ -1,6 +1,7 @@
 package org.quern.cpu;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.ConditionEvaluationResult;
 import org.junit.jupiter.api.extension.ExecutionCondition;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -22,17 +23,28 @@ final class Tier implements ExecutionCondition {
     return choices().getLast();
   }
 
-  @Override
-  public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
+  private static final @Nullable String SKIPPED = skipped();
+
+  /// Why this run has nothing to do, or null; told on the console, which lists no reasons.
+  private static @Nullable String skipped() {
     int bits = CpuProvider.choice().bits();
     int widest = VectorOps.widest();
-    if (bits > widest) {
-      return ConditionEvaluationResult.disabled(
-          "not run with vectors of %d bits: this processor's have %d".formatted(bits, widest));
+    if (bits < widest) {
+      return null;
     }
-    return bits == widest
-        ? ConditionEvaluationResult.disabled(
-            "vectors of %d bits are this processor's, which other runs use".formatted(bits))
+    String why =
+        bits > widest
+            ? "SKIPPED: no vectors of %d bits: this processor's have %d".formatted(bits, widest)
+            : "SKIPPED: vectors of %d bits are this processor's; other runs have them"
+                .formatted(bits);
+    System.getLogger(Tier.class.getName()).log(System.Logger.Level.WARNING, why);
+    return why;
+  }
+
+  @Override
+  public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
+    return SKIPPED != null
+        ? ConditionEvaluationResult.disabled(SKIPPED)
         : ConditionEvaluationResult.enabled("can run here");
   }
 }
