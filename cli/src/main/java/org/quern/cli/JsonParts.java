@@ -27,6 +27,15 @@ final class JsonParts {
     return text.toString();
   }
 
+  /// {@return a document on one line}
+  static String compact(Body body) throws IOException {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator g = new JsonFactory().createGenerator(text)) {
+      body.write(g);
+    }
+    return text.toString();
+  }
+
   static void device(JsonGenerator g, DeviceInfo d) throws IOException {
     g.writeStartObject();
     g.writeStringField("backend", d.backend());

@@ -16,6 +16,7 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       GenerateCommand.class,
       NextCommand.class,
+      AttendCommand.class,
       TrainCommand.class,
       EvalCommand.class,
       DescribeCommand.class,

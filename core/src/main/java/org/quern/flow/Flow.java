@@ -25,6 +25,7 @@ public class Flow {
   private final Backend backend;
   private final Ops ops;
   private final PreparedWeights prepared;
+  private final @Nullable Trace trace;
   private Scope scope;
 
   /// Makes a flow for inference.
@@ -41,10 +42,21 @@ public class Flow {
   /// @param scope owns what is computed
   /// @param prepared weights of the model
   public Flow(Backend backend, Scope scope, PreparedWeights prepared) {
+    this(backend, scope, prepared, null);
+  }
+
+  /// Makes a flow for inference that somebody listens to.
+  ///
+  /// @param backend where to compute
+  /// @param scope owns what is computed
+  /// @param prepared weights of the model
+  /// @param trace hears of what the model computes; null: nobody does
+  public Flow(Backend backend, Scope scope, PreparedWeights prepared, @Nullable Trace trace) {
     this.backend = backend;
     this.ops = backend.ops();
     this.scope = scope;
     this.prepared = prepared;
+    this.trace = trace;
   }
 
   /// Pairs what [#addLayerNorm] gives.
@@ -139,6 +151,11 @@ public class Flow {
   /// {@return the scope that owns results}
   public final Scope scope() {
     return scope;
+  }
+
+  /// {@return who listens to the model, or null}
+  public final @Nullable Trace trace() {
+    return trace;
   }
 
   // --- operations ---

@@ -11,6 +11,7 @@ import org.quern.core.Shape;
 import org.quern.core.Tensor;
 import org.quern.flow.Flow;
 import org.quern.flow.PreparedWeights;
+import org.quern.gpt.Gpt;
 import org.quern.gpt.LanguageModel;
 
 /// A language model made ready for inference: its weights are prepared once in the backend's own
@@ -177,6 +178,22 @@ public final class InferenceModel implements AutoCloseable {
         consumer.accept(p, row);
       }
     }
+  }
+
+  /// {@return what the model computes inside for a text: attention, and the prediction of each
+  /// layer}
+  ///
+  /// @param ids (T), from 1 to the context many
+  /// @throws IllegalArgumentException if there are no ids or too many, or one is unknown, or the
+  ///   model is no GPT
+  /// @throws IllegalStateException if this model is closed
+  public Inspection inspect(int... ids) {
+    Prompts.check(ids, 0, context(), context(), vocabulary());
+    if (!(model instanceof Gpt gpt)) {
+      throw new IllegalArgumentException(
+          "this model has no attention to inspect: choose a GPT, not a bigram");
+    }
+    return whileOpen(() -> Inspection.of(gpt, prepared, ids));
   }
 
   /// {@return a flow over the prepared weights}

@@ -1,6 +1,7 @@
 package org.quern.gpt;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
@@ -8,6 +9,7 @@ import org.quern.core.Scope;
 import org.quern.core.Shape;
 import org.quern.core.Tensor;
 import org.quern.flow.Flow;
+import org.quern.flow.Trace;
 
 /// A GPT: embedding and positions, blocks, final normalization, unembedding (Radford et al.,
 /// "Language models are unsupervised multitask learners", 2019; arXiv:2005.14165).
@@ -78,12 +80,30 @@ public final class Gpt implements LanguageModel {
     Flow.Learned learned = kind == GptConfig.Positions.LEARNED ? Flow.Learned.YES : Flow.Learned.NO;
     Tensor x = f.embed(ids, wte, wpe, positions, learned); // (B, S, C)
     x = f.dropout(x, config.dropout());
+    Trace trace = f.trace();
+    if (trace != null) {
+      trace.residual(x);
+    }
     for (int l = 0; l < blocks.size(); l++) {
       Block block = blocks.get(l);
       KvCache.Layer layer = cache == null ? null : cache.layers().get(l);
       x = f.checkpoint(x, in -> block.forward(f, in, positions, layer)); // (B, S, C)
+      if (trace != null) {
+        trace.residual(x);
+      }
     }
-    return finalNorm == null ? x : finalNorm.forward(f, x); // (B, S, C)
+    return finish(f, x);
+  }
+
+  /// {@return the residual stream ready for [#unembed], (..., C)}
+  ///
+  /// Behind the last block this is the model's [#hidden]; behind an earlier one it shows what the
+  /// model would predict if it stopped there.
+  ///
+  /// @param f the flow
+  /// @param x (..., C), the residual stream
+  public Tensor finish(Flow f, Tensor x) {
+    return finalNorm == null ? x : finalNorm.forward(f, x);
   }
 
   @Override
@@ -99,6 +119,11 @@ public final class Gpt implements LanguageModel {
   /// {@return the numbers of this model}
   public GptConfig config() {
     return config;
+  }
+
+  /// {@return the blocks, first to last}
+  public List<Block> blocks() {
+    return Collections.unmodifiableList(blocks);
   }
 
   @Override

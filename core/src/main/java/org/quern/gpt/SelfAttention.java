@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 import org.quern.core.Mask;
 import org.quern.core.Tensor;
 import org.quern.flow.Flow;
+import org.quern.flow.Trace;
 
 /// Masked multi-head self-attention (arXiv:1706.03762, section 3.2).
 ///
@@ -38,6 +39,11 @@ public record SelfAttention(Linear qkv, Linear project, int heads, Mask mask, fl
             : f.splitHeads(packed, heads, cache.k(), cache.v(), positions);
     // q (B, H, S, D), k and v (B, H, T, D) -> y (B, H, S, D)
     Tensor y = f.attention(h.q(), h.k(), h.v(), mask, dropout, positions);
-    return f.dropout(project.forward(f, f.mergeHeads(y)), dropout); // (B, S, C)
+    Tensor out = project.forward(f, f.mergeHeads(y)); // (B, S, C)
+    Trace trace = f.trace();
+    if (trace != null) {
+      trace.attention(h, mask, out);
+    }
+    return f.dropout(out, dropout);
   }
 }
