@@ -126,7 +126,7 @@ final class AttendCommand extends BaseCommand {
 
   /// {@return how many numbers the scores, weights, queries and keys of so many tokens are}
   private static long numbers(Inspection i, long tokens) {
-    return i.layers() * i.heads() * (2 * tokens * tokens + 2 * tokens * i.headSize());
+    return (long) i.layers() * i.heads() * (2 * tokens * tokens + 2 * tokens * i.headSize());
   }
 
   private void write(String data) {

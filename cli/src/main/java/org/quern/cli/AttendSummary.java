@@ -60,7 +60,7 @@ final class AttendSummary {
             j ->
                 String.format(
                     Locale.ROOT,
-                    " %s%.2f %s %-4d",
+                    " %s %.2f %s %-3d",
                     bar(weights[j], 2),
                     weights[j],
                     token(data.inspection().ids()[j]),

@@ -5,6 +5,7 @@ import org.quern.core.Backend;
 import org.quern.core.Precision;
 import org.quern.core.Settings;
 import org.quern.tck.generation.GeneratorContract;
+import org.quern.tck.generation.InspectionContract;
 import org.quern.tck.generation.SessionContract;
 
 class CpuGenerationTest {
@@ -19,6 +20,14 @@ class CpuGenerationTest {
 
   @Nested
   class Sessions extends SessionContract {
+    @Override
+    protected Backend open() {
+      return cpu();
+    }
+  }
+
+  @Nested
+  class Inspections extends InspectionContract {
     @Override
     protected Backend open() {
       return cpu();

@@ -21,6 +21,7 @@ import org.quern.gpt.GptConfig;
 import org.quern.gpt.Parameter;
 import org.quern.gpt.ParameterSource;
 import org.quern.tck.generation.GeneratorContract;
+import org.quern.tck.generation.InspectionContract;
 import org.quern.tck.generation.SessionContract;
 
 @ExtendWith(NothingLeft.class)
@@ -34,6 +35,14 @@ class CudaGenerationTest {
 
   @Nested
   class Sessions extends SessionContract {
+    @Override
+    protected Backend open() {
+      return cuda(Precision.F32);
+    }
+  }
+
+  @Nested
+  class Inspections extends InspectionContract {
     @Override
     protected Backend open() {
       return cuda(Precision.F32);

@@ -6,6 +6,7 @@ import org.quern.core.Backend;
 import org.quern.core.Precision;
 import org.quern.core.Settings;
 import org.quern.tck.generation.GeneratorContract;
+import org.quern.tck.generation.InspectionContract;
 import org.quern.tck.generation.SessionContract;
 
 class OpenClGenerationTest {
@@ -25,6 +26,14 @@ class OpenClGenerationTest {
 
   @Nested
   class Sessions extends SessionContract {
+    @Override
+    protected Backend open() {
+      return opencl();
+    }
+  }
+
+  @Nested
+  class Inspections extends InspectionContract {
     @Override
     protected Backend open() {
       return opencl();

@@ -331,7 +331,7 @@ function point(event) {
 
 function start() {
   document.title = "Attention: " + data.model;
-  $("about").textContent = `${data.model}: ${L} layers of ${H} heads of ${D} dimensions, ${T} tokens, computed on ${data.device}. All counts start at 0.`;
+  $("about").textContent = `${data.model[0].toUpperCase() + data.model.slice(1)}: ${L} layers of ${H} heads of ${D} dimensions, ${T} tokens, computed on ${data.device}. All counts start at 0.`;
   $("text").append(...tokens.map(t => element("span", {}, t)));
   const fill = (id, names) => {
     $(id).append(...names.map((name, i) => element("option", { value: i }, name)));
