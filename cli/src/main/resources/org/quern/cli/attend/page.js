@@ -207,8 +207,8 @@ function showPair() {
     + (masked ? "masked." : `weight ${digits(weight)}, score ${digits(dot * data.scale)}.`);
   const lines = [
     ["q \u00b7 k", digits(dot)],
-    [`q \u00b7 k / \u221a${D}`, digits(dot * data.scale) + (masked ? " (masked: left out of the softmax)" : "")],
-    ["weight", masked ? "0 (masked)" : `${digits(weight)} = ${percent(weight)}`],
+    [`q \u00b7 k / \u221a${D}`, digits(dot * data.scale) + (masked ? " (masked)" : "")],
+    ["weight", masked ? "0 (masked)" : digits(weight)],
     ["norm of the key's value", digits(head.valueNorms[at.key])],
     ["norm of its update, through the output matrix", digits(update)],
     ["times the weight", digits(weight * update)]];
@@ -223,7 +223,9 @@ function showPair() {
 }
 
 function drawProducts(all) {
-  const most = Math.max(1e-9, ...all.map(Math.abs)), w = 600 / D, name = "http://www.w3.org/2000/svg";
+  const most = Math.max(1e-9, ...all.map(Math.abs)), w = 600 / D;
+  const high = Math.max(0, ...all), low = Math.min(0, ...all), unit = 126 / Math.max(1e-9, high - low), zero = 2 + unit * high;
+  const name = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(name, "svg");
   const add = (tag, attributes) => {
     const e = document.createElementNS(name, tag);
@@ -235,10 +237,10 @@ function drawProducts(all) {
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", `Products of ${D} dimensions, from ${digits(Math.min(...all))} to ${digits(Math.max(...all))}; the table below has them all`);
   all.forEach((p, d) => {
-    const height = 62 * Math.abs(p) / most;
-    add("rect", { x: d * w + w * 0.1, width: w * 0.8, y: p > 0 ? 65 - height : 65, height, fill: `var(--${p > 0 ? "more" : "less"})` });
+    const height = unit * Math.abs(p);
+    add("rect", { x: d * w + w * 0.1, width: w * 0.8, y: p > 0 ? zero - height : zero, height, fill: `var(--${p > 0 ? "more" : "less"})` });
   });
-  add("line", { x1: 0, x2: 600, y1: 65, y2: 65, stroke: "var(--soft)", "vector-effect": "non-scaling-stroke" });
+  add("line", { x1: 0, x2: 600, y1: zero, y2: zero, stroke: "var(--soft)", "vector-effect": "non-scaling-stroke" });
   $("products").replaceChildren(svg,
     element("p", { class: "soft" }, `Dimensions 0 to ${D - 1} from left to right; the longest bar is ${digits(most)}; up is positive, down negative.`));
 }

@@ -128,7 +128,7 @@ public abstract class InspectionContract extends BackendTest {
   public void badInputIsRefused() {
     try (InferenceModel bigram = InferenceModel.owning(Models.bigram(backend()))) {
       String message =
-          assertThrows(IllegalArgumentException.class, () -> bigram.inspect(1)).getMessage();
+          assertThrows(IllegalArgumentException.class, () -> bigram.inspect(1)).toString();
       assertTrue(message.contains("bigram"), message);
     }
     try (InferenceModel inference = InferenceModel.owning(Models.gpt(backend()))) {
