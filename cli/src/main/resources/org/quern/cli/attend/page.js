@@ -101,6 +101,7 @@ function makeHeads() {
       const canvas = element("canvas", { width: T * cell, height: T * cell });
       const button = element("button", { type: "button", "aria-label": `Layer ${l}, head ${h}` }, canvas);
       button.addEventListener("click", () => choose({ layer: l, head: h }));
+      if (T < 60) canvas.className = "coarse";
       small.push({ l, h, canvas, button });
       box.append(button);
     }
@@ -173,6 +174,8 @@ function drawBig() {
   g.strokeStyle = css(colours.mark);
   g.lineWidth = 2.5;
   g.strokeRect(left + at.key * size - 0.5, top + at.query * size - 0.5, size, size);
+  const wide = canvas.closest(".wide"), x = left + at.key * size; // keeps the chosen key in sight
+  if (x < wide.scrollLeft || x + size > wide.scrollLeft + room) wide.scrollLeft = x - room / 2;
 }
 
 function write(g, text, x, y, colour, turn) {
