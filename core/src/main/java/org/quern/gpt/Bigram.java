@@ -31,7 +31,9 @@ public final class Bigram implements LanguageModel {
     try {
       parameters = new Parameters(backend, scope, source);
       table = parameters.matrix("table.weight", Parameters.DEVIATION, vocabulary, vocabulary);
+      parameters.finish();
     } catch (Throwable e) {
+      Parameters.abandon(source, e);
       scope.close();
       throw e;
     }

@@ -55,7 +55,9 @@ public final class Gpt implements LanguageModel {
                 Linear.make(
                     p, "lm_head", config.vocabulary(), c, Parameters.DEVIATION, GptConfig.Bias.NO);
           };
+      p.finish();
     } catch (Throwable e) {
+      Parameters.abandon(source, e);
       scope.close();
       throw e;
     }

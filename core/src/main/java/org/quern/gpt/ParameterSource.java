@@ -21,6 +21,11 @@ public interface ParameterSource {
     backend.upload(target, numbers.get());
   }
 
+  /// Waits until every parameter that [#fill] was called with is filled: a source may go on with
+  /// one while the next is made. A model calls this behind the last one, and when it could not be
+  /// made, before it gives the memory back. Calling it again is harmless.
+  default void finish() {}
+
   /// {@return random numbers as each parameter's [Parameter.Init] says}
   ///
   /// @param seed the same seed gives the same numbers on every backend

@@ -52,6 +52,24 @@ public final class Parameters {
     return tensor;
   }
 
+  /// Waits until all are filled.
+  void finish() {
+    source.finish();
+  }
+
+  /// The same when the model cannot be made: afterwards nobody writes to its memory any more.
+  ///
+  /// @param reason why it cannot
+  static void abandon(ParameterSource source, Throwable reason) {
+    try {
+      source.finish();
+    } catch (RuntimeException | Error e) {
+      if (!e.equals(reason)) { // it may be the very reason
+        reason.addSuppressed(e);
+      }
+    }
+  }
+
   /// A fixed table that is no parameter.
   Tensor constant(Supplier<float[]> numbers, Shape shape) {
     Tensor tensor = scope.allocate(DType.F32, shape);

@@ -1,13 +1,15 @@
 package org.quern.io;
 
-import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.regex.Pattern;
 import org.quern.core.Backend;
-import org.quern.core.DType;
 import org.quern.core.Shape;
 import org.quern.core.Tensor;
 import org.quern.gpt.GptConfig;
@@ -16,6 +18,9 @@ import org.quern.gpt.ParameterSource;
 
 /// Fills the parameters of a model from files: converted to F32, and GPT-2's `Conv1D` weights,
 /// which are (in, out), turned to (out, in).
+///
+/// All processors copy, while the model's maker goes on: getting the next parameter's memory from
+/// the system takes about as long as filling it.
 final class WeightSource implements ParameterSource {
   /// Parameters that GPT-2 keeps as (in, out).
   private static final Pattern CONV1D =
@@ -27,11 +32,15 @@ final class WeightSource implements ParameterSource {
   /// What belongs to a GPT. Other tensors, say of a classifier on top, do no harm.
   private static final Pattern OURS = Pattern.compile("(h\\.\\d+|wte|wpe|ln_f)\\..*");
 
-  private static final int CHUNK = 1 << 20; // elements
-
   private final Weights weights;
   private final String config;
   private final Set<String> used = new HashSet<>();
+  private final WeightCopier copier = new WeightCopier();
+  private final ExecutorService workers =
+      Executors.newFixedThreadPool(
+          Runtime.getRuntime().availableProcessors(),
+          Thread.ofPlatform().daemon().name("quern-load-", 1).factory());
+  private final List<Future<?>> work = new ArrayList<>();
 
   /// Starts with nothing filled.
   ///
@@ -128,11 +137,16 @@ final class WeightSource implements ParameterSource {
 
   @Override
   public void fill(Parameter parameter, Backend backend) {
+    Tensor target = parameter.tensor();
     Safetensors.Entry entry = entry(parameter);
     if (transposed(parameter.name())) {
-      fillTransposed(backend, parameter.tensor(), entry);
+      divide(
+          target.shape(),
+          (first, end) -> copier.turned(backend, target.slice(first, end), entry, first));
     } else {
-      fillPlain(backend, parameter.tensor(), entry);
+      divide(
+          target.shape(),
+          (first, end) -> copier.plain(backend, target.slice(first, end), entry, first));
     }
   }
 
@@ -148,48 +162,40 @@ final class WeightSource implements ParameterSource {
     return matching(name, transposed(name) ? Shape.of(shape.dim(1), shape.dim(0)) : shape);
   }
 
-  private static void fillPlain(Backend backend, Tensor target, Safetensors.Entry entry) {
-    MemorySegment data = entry.data();
-    DType dtype = entry.dtype();
-    if (dtype == DType.F32 && data.address() % Float.BYTES == 0) {
-      backend.upload(target, data);
-      return;
-    }
-    long rows = target.shape().dim(0);
-    long width = target.elements() / rows;
-    long step = Math.clamp(CHUNK / width, 1, rows);
-    float[] chunk = new float[Math.toIntExact(step * width)];
-    for (long row = 0; row < rows; row += step) {
-      long end = Math.min(rows, row + step);
-      int count = Math.toIntExact((end - row) * width);
-      HostNumbers.read(chunk, 0, data, dtype, row * width, count);
-      upload(backend, target.slice(row, end), chunk, count);
+  /// Fills rows of a parameter.
+  private interface Rows {
+    void fill(long first, long end);
+  }
+
+  private void divide(Shape shape, Rows rows) {
+    long count = shape.dim(0);
+    long step = Math.clamp(WeightCopier.CHUNK / (shape.elements() / count), 1, count);
+    for (long first = 0; first < count; first += step) {
+      long from = first;
+      work.add(workers.submit(() -> rows.fill(from, Math.min(count, from + step))));
     }
   }
 
-  /// Entry is (in, out), target is (out, in).
-  private static void fillTransposed(Backend backend, Tensor target, Safetensors.Entry entry) {
-    MemorySegment data = entry.data();
-    DType dtype = entry.dtype();
-    int outputs = target.shape().intDim(0);
-    int inputs = target.shape().intDim(1);
-    int step = Math.clamp(CHUNK / inputs, 1, outputs);
-    float[] chunk = new float[Math.multiplyExact(step, inputs)];
-    float[] run = new float[step];
-    for (int first = 0; first < outputs; first += step) {
-      int count = Math.min(step, outputs - first);
-      for (int i = 0; i < inputs; i++) {
-        HostNumbers.read(run, 0, data, dtype, (long) i * outputs + first, count);
-        for (int o = 0; o < count; o++) {
-          chunk[o * inputs + i] = run[o];
-        }
+  /// @throws IllegalStateException if this thread is interrupted before all is done
+  @Override
+  public void finish() {
+    workers.close();
+    for (Future<?> part : work) {
+      switch (part.state()) {
+        case SUCCESS -> {}
+        case FAILED -> rethrow(part.exceptionNow());
+        case RUNNING, CANCELLED -> // never begun: closing the workers was interrupted
+            throw new IllegalStateException(
+                "interrupted while reading %s".formatted(weights.name()));
       }
-      upload(backend, target.slice(first, (long) first + count), chunk, count * inputs);
     }
   }
 
-  private static void upload(Backend backend, Tensor target, float[] values, int count) {
-    MemorySegment source = MemorySegment.ofArray(values);
-    backend.upload(target, source.asSlice(0, (long) count * Float.BYTES));
+  private static void rethrow(Throwable e) {
+    switch (e) {
+      case RuntimeException unchecked -> throw unchecked;
+      case Error error -> throw error;
+      default -> throw new IllegalStateException(e); // copying throws nothing checked
+    }
   }
 }

@@ -20,6 +20,12 @@ final class Packing {
   private static final int STAGE = 0;
   private static final int TURNED = 1;
 
+  /// Rows of a panel that are packed at a time, so that both arrays stay in a first-level cache.
+  private static final int ONCE = 128;
+
+  /// Floats of a cache line.
+  private static final int LINE = (int) Machine.CACHE_LINE / Float.BYTES;
+
   private Packing() {}
 
   /// {@return the floats that the panels of a right operand take}
@@ -150,6 +156,45 @@ final class Packing {
           turn(stage, i * depth, depth, rows, turned, i);
         }
         Native.store(panel, 0, turned, 0, WIDTH * depth);
+      }
+    }
+  }
+
+  /// Packs one panel of a weight like [#right] does of a transposed operand, by plain loops: what
+  /// is done once in a process is over before the JIT has compiled vector code, which until then is
+  /// slower than any other.
+  ///
+  /// @param weight (N, K)
+  /// @param column the first of its rows to take
+  /// @param columns how many, at most [PackedTile#WIDTH]
+  /// @param depth K
+  /// @param panel takes the result, from its start
+  static void weight(
+      Scratch scratch,
+      MemorySegment weight,
+      int column,
+      int columns,
+      int depth,
+      MemorySegment panel) {
+    float[] stage = scratch.floats(STAGE, WIDTH * ONCE);
+    float[] turned = scratch.floats(TURNED, WIDTH * ONCE);
+    for (int k = 0; k < depth; k += ONCE) {
+      int some = Math.min(ONCE, depth - k);
+      loadRows(stage, weight, (long) column * depth + k, depth, columns, some);
+      for (int l = 0; l < some; l += LINE) {
+        turnLine(stage, some, columns - 1, l, Math.min(some, l + LINE), turned);
+      }
+      Native.store(panel, (long) k * WIDTH, turned, 0, WIDTH * some);
+    }
+  }
+
+  /// Turns a cache line's length of each row. Rows behind `last` repeat it.
+  private static void turnLine(
+      float[] stage, int stride, int last, int first, int end, float[] turned) {
+    for (int i = 0; i < WIDTH; i++) {
+      int row = Math.min(i, last) * stride;
+      for (int k = first; k < end; k++) {
+        turned[k * WIDTH + i] = stage[row + k];
       }
     }
   }

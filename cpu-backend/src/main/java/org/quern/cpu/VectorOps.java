@@ -239,20 +239,18 @@ final class VectorOps extends CpuOps {
     Tensor memory = owner.allocate(DType.F32, Shape.of(bytes / Float.BYTES));
     MemorySegment target = floats(memory);
     Panels panels = new Panels(target, precision, 0, n, 0, k);
-    Gemm g =
-        new Gemm(
-            1, n, k, target, 0, Sink.Mode.SET, target, 0, Trans.N, 1, null, null, Activation.NONE);
-    Right right = new Right(floats(weight), 0, Trans.T);
+    MemorySegment rows = floats(weight);
     pool.run(
         count,
         4L * n * k,
         (scratch, panel) -> {
+          int column = panel * WIDTH;
+          int columns = Math.min(WIDTH, n - column);
           if (precision == Precision.F32) {
-            right.pack(scratch, g, panels, panel);
+            Packing.weight(scratch, rows, column, columns, k, panels.at(column, 0, k));
           } else {
             MemorySegment one = scratch.panel(PANELS, Packing.panelFloats(WIDTH, k));
-            int column = panel * WIDTH;
-            right.pack(scratch, g, new Panels(one, Precision.F32, column, WIDTH, 0, k), 0);
+            Packing.weight(scratch, rows, column, columns, k, one);
             float[] numbers = new float[k * WIDTH];
             Native.load(numbers, 0, one, 0, numbers.length);
             panels.encode(panel, numbers);
