@@ -3,6 +3,7 @@ package org.quern.core;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 
@@ -30,19 +31,52 @@ public final class Backends {
   /// {@return every backend on the path with its probe's answer, the most preferred first}
   public static List<Found> probe() {
     List<Found> out = new ArrayList<>();
+    providers().forEach(p -> probe(p).ifPresent(out::add));
+    return out;
+  }
+
+  private static Optional<Found> probe(BackendProvider provider) {
+    try {
+      return Optional.of(new Found(provider, provider.probe()));
+    } catch (LinkageError e) {
+      tellBroken(e);
+      return Optional.empty();
+    }
+  }
+
+  private static void tellBroken(Throwable e) {
+    LOG.log(System.Logger.Level.WARNING, "a backend on the path cannot be loaded: {0}", e);
+  }
+
+  /// {@return every backend on the path, the most preferred first}
+  private static List<BackendProvider> providers() {
+    List<BackendProvider> out = new ArrayList<>();
     var loader = ServiceLoader.load(BackendProvider.class, Backends.class.getClassLoader());
     for (var it = loader.stream().iterator(); it.hasNext(); ) {
       try {
-        BackendProvider provider = it.next().get();
-        out.add(new Found(provider, provider.probe()));
+        out.add(it.next().get());
       } catch (ServiceConfigurationError | LinkageError e) {
-        LOG.log(System.Logger.Level.WARNING, "a backend on the path cannot be loaded: {0}", e);
+        tellBroken(e);
       }
     }
     out.sort(
-        Comparator.comparingInt((Found f) -> -f.provider().priority())
-            .thenComparing(f -> f.provider().name()));
+        Comparator.comparingInt((BackendProvider p) -> -p.priority())
+            .thenComparing(BackendProvider::name));
     return out;
+  }
+
+  /// {@return as [#probe], but no more than the setting needs: a driver takes its time to answer}
+  private static List<Found> probeFor(String backend) {
+    List<Found> out = new ArrayList<>();
+    for (BackendProvider p : providers()) {
+      if (backend.equals(AUTO) || backend.equals(p.name()) || backend.startsWith(p.name() + ":")) {
+        probe(p).ifPresent(out::add);
+        if (!out.isEmpty() && out.getLast().availability() instanceof Availability.Ready) {
+          return out;
+        }
+      }
+    }
+    return backend.equals(AUTO) || !out.isEmpty() ? out : probe();
   }
 
   /// {@return the backend that the system properties and the environment choose}
@@ -59,7 +93,7 @@ public final class Backends {
   /// @throws IllegalArgumentException if it is unknown or cannot run; the message is [#table] with
   ///   what to do
   public static Backend open(Settings settings) {
-    Choice choice = choose(probe(), settings.backend());
+    Choice choice = choose(probeFor(settings.backend()), settings.backend());
     if (settings.backend().equals(AUTO)) {
       LOG.log(
           System.Logger.Level.INFO,
