@@ -3,6 +3,8 @@ package org.quern.generate;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Backend;
 import org.quern.core.Backends;
@@ -62,12 +64,29 @@ public final class TextModel implements AutoCloseable {
   /// @throws IllegalArgumentException if the backend is unknown or cannot run
   /// @throws org.quern.io.FormatException if a file is missing or bad
   public static TextModel load(ModelFolder folder, Settings settings) {
+    // Drivers take their time to answer, and so does a vocabulary.
+    CompletableFuture<Optional<Tokenizer>> tokenizer =
+        CompletableFuture.supplyAsync(
+            folder::tokenizer, Thread.ofPlatform().daemon().name("quern-tokenizer")::start);
     Backend backend = Backends.open(settings);
     try {
-      return new TextModel(backend, folder.load(backend), folder.tokenizer().orElse(null));
+      LanguageModel model = folder.load(backend);
+      return new TextModel(backend, model, result(tokenizer).orElse(null));
     } catch (Throwable e) {
-      backend.close();
+      backend.close(); // and with it the model's memory
       throw e;
+    }
+  }
+
+  private static <T> T result(CompletableFuture<T> work) {
+    try {
+      return work.join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case RuntimeException unchecked -> throw unchecked;
+        case Error error -> throw error;
+        case null, default -> throw e; // reading a tokenizer throws nothing checked
+      }
     }
   }
 
