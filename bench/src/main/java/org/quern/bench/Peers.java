@@ -10,6 +10,13 @@ import org.jspecify.annotations.Nullable;
 /// Other software, measured beside Quern in the same process. There only where the Maven profile
 /// `peers` was built.
 public interface Peers {
+  /// The llama.cpp of the user's.
+  ///
+  /// @param bench its `llama-bench`
+  /// @param model the GGUF file of GPT-2 that it runs, with weights in the precision that is
+  ///   measured
+  record Llama(Path bench, Path model) {}
+
   /// What to measure.
   ///
   /// @param benchmark `attention`, `matmul`, `prefill`, `decode` or `train`
@@ -17,12 +24,14 @@ public interface Peers {
   /// @param threads of both sides
   /// @param effort how much time to take
   /// @param out takes `ratios.json`; null for nowhere
+  /// @param llama a further peer for `prefill` and `decode`; null for none
   record Request(
       String benchmark,
       Map<String, List<String>> values,
       int threads,
       Effort effort,
-      @Nullable Path out) {
+      @Nullable Path out,
+      @Nullable Llama llama) {
     /// Copies the map.
     public Request {
       values = Map.copyOf(values);
@@ -36,6 +45,12 @@ public interface Peers {
       return values.getOrDefault(name, List.of(usual));
     }
   }
+
+  /// Tells before anything is measured whether there is a peer.
+  ///
+  /// @param request what
+  /// @throws IllegalArgumentException if no peer does that
+  void check(Request request);
 
   /// {@return the ratios, as a table in Markdown}
   ///

@@ -68,10 +68,22 @@ final class BenchCommand extends BaseCommand {
   @Option(
       names = "--peers",
       description = {
-        "Then the CPU beside PyTorch, MKL and OpenBLAS, in turns in one process; --out takes",
-        "ratios.json. They are built first, for which some 400 MB are loaded."
+        "Then the CPU beside PyTorch, ONNX Runtime, Jlama, MKL and OpenBLAS, in turns in one",
+        "process; --out takes ratios.json. They are built first: some 450 MB are loaded."
       })
   boolean peers;
+
+  @Option(
+      names = "--llama-bench",
+      paramLabel = "FILE",
+      description = "With --peers: llama.cpp's llama-bench, for prefill and decode.")
+  @Nullable Path llamaBench;
+
+  @Option(
+      names = "--llama-model",
+      paramLabel = "FILE",
+      description = "What it runs: a GPT-2 124M in GGUF, in the precision that is measured.")
+  @Nullable Path llamaModel;
 
   @Option(names = "--toy", hidden = true, description = "Only to see that it runs.")
   boolean toy;
@@ -104,7 +116,14 @@ final class BenchCommand extends BaseCommand {
             threads == null ? OptionalInt.empty() : OptionalInt.of(settings().threads()),
             effort(),
             out);
-    Peers others = peers ? Peers.load() : null; // told before minutes of measuring
+    if ((llamaBench == null) != (llamaModel == null) || (llamaBench != null && !peers)) {
+      throw new IllegalArgumentException(
+          "--llama-bench and --llama-model go together, and with --peers");
+    }
+    Peers others = peers ? Peers.load() : null;
+    if (others != null) {
+      others.check(beside(sweep)); // told before minutes of measuring
+    }
     try (Interrupts interrupts = new Interrupts();
         Progress bar = Progress.open("bench", "runs", 0, 1, err())) {
       RunListener listener =
@@ -143,7 +162,13 @@ final class BenchCommand extends BaseCommand {
   private Peers.Request beside(Sweep sweep) {
     int given = settings().threads();
     int all = given == 0 ? Runtime.getRuntime().availableProcessors() : given;
-    return new Peers.Request(study.name(), sweep.chosen(), all, effort(), out);
+    return new Peers.Request(study.name(), sweep.chosen(), all, effort(), out, llama());
+  }
+
+  private Peers.@Nullable Llama llama() {
+    Path bench = llamaBench;
+    Path model = llamaModel;
+    return bench == null || model == null ? null : new Peers.Llama(bench, model);
   }
 
   private Effort effort() {

@@ -46,11 +46,33 @@ interface Contest extends AutoCloseable {
   /// {@return what it is about}
   Terms terms();
 
+  /// What our way needs before each call, which is not timed.
+  default void readyQuern() {}
+
+  /// What the peer's way needs before each call, which is not timed.
+  default void readyPeer() {}
+
   /// Our way, once.
   void quern();
 
   /// The peer's way, once.
   void peer();
+
+  /// {@return how many nanoseconds our way took, without what it needs before}
+  default long quernNanos() {
+    readyQuern();
+    long start = System.nanoTime();
+    quern();
+    return System.nanoTime() - start;
+  }
+
+  /// {@return how many nanoseconds the peer's way took, without what it needs before}
+  default long peerNanos() {
+    readyPeer();
+    long start = System.nanoTime();
+    peer();
+    return System.nanoTime() - start;
+  }
 
   /// {@return how far the two results are apart, as a share of the largest number among them}
   double difference();

@@ -1,5 +1,7 @@
 package org.quern.peers;
 
+import java.util.function.LongSupplier;
+
 /// Times both sides of a contest in turns, so that what else the machine does meets both alike.
 ///
 /// @param rounds how many turns each side gets
@@ -26,43 +28,41 @@ record Duel(int rounds, long warmNanos, long sliceNanos) {
           "the results differ by %.2g of the largest, more than %.2g: nothing is timed"
               .formatted(difference, tolerance));
     }
-    warm(c::quern);
-    warm(c::peer);
-    int ours = calls(c::quern);
-    int theirs = calls(c::peer);
+    warm(c::quernNanos);
+    warm(c::peerNanos);
+    int ours = calls(c::quernNanos);
+    int theirs = calls(c::peerNanos);
     double[] quern = new double[rounds];
     double[] peer = new double[rounds];
     for (int i = 0; i < rounds; i++) {
-      quern[i] = turn(c::quern, ours);
-      peer[i] = turn(c::peer, theirs);
+      quern[i] = turn(c::quernNanos, ours);
+      peer[i] = turn(c::peerNanos, theirs);
     }
     return new Times(quern, peer);
   }
 
-  private void warm(Runnable call) {
-    long start = System.nanoTime();
+  private void warm(LongSupplier call) {
+    long spent = 0;
     do {
-      call.run();
-    } while (System.nanoTime() - start < warmNanos);
+      spent += call.getAsLong();
+    } while (spent < warmNanos);
   }
 
-  private int calls(Runnable call) {
-    long start = System.nanoTime();
-    call.run();
-    long once = Math.max(1, System.nanoTime() - start);
+  private int calls(LongSupplier call) {
+    long once = Math.max(1, call.getAsLong());
     return Math.clamp(sliceNanos / once, 1, 1_000_000);
   }
 
-  private static double turn(Runnable call, int calls) {
+  private static double turn(LongSupplier call, int calls) {
     try {
       Thread.sleep(PAUSE_MILLIS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    long start = System.nanoTime();
+    long nanos = 0;
     for (int i = 0; i < calls; i++) {
-      call.run();
+      nanos += call.getAsLong();
     }
-    return (System.nanoTime() - start) * 1e-9 / calls;
+    return nanos * 1e-9 / calls;
   }
 }

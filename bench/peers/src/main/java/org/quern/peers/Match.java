@@ -2,13 +2,15 @@ package org.quern.peers;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.quern.core.Precision;
 
 /// What is measured beside what.
 ///
 /// @param benchmark `attention`, `matmul`, `prefill`, `decode` or `train`
-/// @param peer `pytorch`, `mkl` or `openblas`
+/// @param peer `pytorch`, `onnxruntime`, `mkl` or `openblas`
 /// @param threads of both sides
 /// @param params the sizes
 record Match(String benchmark, String peer, int threads, Map<String, String> params) {
@@ -32,6 +34,12 @@ record Match(String benchmark, String peer, int threads, Map<String, String> par
       throw new IllegalArgumentException(benchmark + " needs the parameter " + name);
     }
     return value;
+  }
+
+  /// {@return how weights are held on both sides}
+  Precision precision() {
+    String name = params.getOrDefault("precision", params.getOrDefault("weights", "f32"));
+    return Precision.valueOf(name.toUpperCase(Locale.ROOT));
   }
 
   /// {@return this as arguments of a process, which [#parse] reads}

@@ -3,6 +3,7 @@ package org.quern.peers;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.quern.bench.Models;
+import org.quern.core.Precision;
 
 /// Inputs, and how results are compared.
 final class Numbers {
@@ -29,12 +30,41 @@ final class Numbers {
     return out;
   }
 
+  /// {@return what [#difference(Precision, float[], float[])] may be}
+  ///
+  /// @param f32 what it may be where both sides compute in f32
+  static double tolerance(Precision precision, double f32) {
+    return switch (precision) {
+      case F32 -> f32;
+      // Weights are off by up to 2^-9 on both sides, and the peer rounds each of some ten
+      // activations a layer as well, which adds up as its root: sqrt(12 x 10) x 2^-9 / sqrt(3) is
+      // 2^-6.3 for GPT-2 124M.
+      case BF16 -> 0x1p-5;
+      case F16 -> 0x1p-8;
+      case Q8 -> 0x1p-4; // a weight is off by up to 1/254 of its block's largest, activations too
+    };
+  }
+
+  /// {@return how far results are apart: in f32 the largest difference as a share of the largest
+  /// number; where sides round differently by design, the root of the mean square of differences as
+  /// a share of that of the numbers}
+  static double difference(Precision precision, float[] a, float[] b) {
+    if (precision == Precision.F32) {
+      return difference(a, b);
+    }
+    requireSameLength(a, b);
+    double apart = 0;
+    double size = 0;
+    for (int i = 0; i < a.length; i++) {
+      apart += Math.pow((double) a[i] - b[i], 2);
+      size += Math.pow(b[i], 2);
+    }
+    return Math.sqrt(apart / size);
+  }
+
   /// {@return the largest difference, as a share of the largest number of `b`}
   static double difference(float[] a, float[] b) {
-    if (a.length != b.length) {
-      throw new IllegalArgumentException(
-          "results of %d and %d numbers".formatted(a.length, b.length));
-    }
+    requireSameLength(a, b);
     double most = 0;
     double largest = 0;
     for (int i = 0; i < a.length; i++) {
@@ -42,5 +72,12 @@ final class Numbers {
       largest = Math.max(largest, Math.abs(b[i]));
     }
     return most / largest;
+  }
+
+  private static void requireSameLength(float[] a, float[] b) {
+    if (a.length != b.length) {
+      throw new IllegalArgumentException(
+          "results of %d and %d numbers".formatted(a.length, b.length));
+    }
   }
 }

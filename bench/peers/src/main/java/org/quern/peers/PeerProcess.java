@@ -29,7 +29,11 @@ final class PeerProcess {
             Long.parseLong(args[2]) * 1_000_000,
             Long.parseLong(args[3]) * 1_000_000);
     Match match = Match.parse(all.subList(OWN_ARGUMENTS, all.size()));
-    Settings settings = Settings.load().withBackend("cpu").withThreads(match.threads());
+    Settings settings =
+        Settings.load()
+            .withBackend("cpu")
+            .withThreads(match.threads())
+            .withPrecision(match.precision());
     try (Backend backend = Backends.open(settings);
         Contest contest = open(backend, match)) {
       write(Path.of(args[0]), contest, duel.run(contest));
@@ -59,8 +63,18 @@ final class PeerProcess {
   static Contest open(Backend backend, Match m) {
     return switch (m.benchmark()) {
       case "attention" -> new AttentionContest(backend, m);
-      case "matmul" -> new BlasContest(backend, m);
-      case "prefill", "decode" -> new GenerationContest(backend, m);
+      case "matmul" ->
+          m.peer().equals(Matches.PYTORCH)
+              ? new TorchLinearContest(backend, m)
+              : new BlasContest(backend, m);
+      case "prefill", "decode" ->
+          m.peer().equals(Matches.LLAMA)
+              ? new LlamaContest(
+                  backend,
+                  m,
+                  Path.of(System.getProperty(LlamaContest.BENCH, "llama-bench")),
+                  Path.of(System.getProperty(LlamaContest.MODEL, "model.gguf")))
+              : new GenerationContest(backend, m);
       case "train" -> new TrainingContest(backend, m);
       default -> throw new IllegalArgumentException("no peer has a benchmark " + m.benchmark());
     };

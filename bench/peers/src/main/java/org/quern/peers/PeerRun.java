@@ -6,8 +6,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.quern.bench.Effort;
 import org.quern.bench.Peers;
 import org.quern.bench.RunListener;
@@ -39,6 +41,27 @@ public final class PeerRun implements Peers {
   public PeerRun() {}
 
   @Override
+  public void check(Request request) {
+    List<Match> matches = Matches.of(request);
+    Llama llama = request.llama();
+    if (llama == null) {
+      return;
+    }
+    if (matches.stream().noneMatch(m -> m.peer().equals(Matches.LLAMA))) {
+      throw new IllegalArgumentException("--llama-bench is for prefill and decode");
+    }
+    if (!Files.isExecutable(llama.bench()) || Files.isDirectory(llama.bench())) {
+      throw new IllegalArgumentException(
+          "--llama-bench %s is no program: build llama.cpp, and name its bin/llama-bench"
+              .formatted(llama.bench()));
+    }
+    if (!Files.isReadable(llama.model()) || Files.isDirectory(llama.model())) {
+      throw new IllegalArgumentException(
+          "--llama-model %s cannot be read: name a GPT-2 124M in GGUF".formatted(llama.model()));
+    }
+  }
+
+  @Override
   public String run(Request request, RunListener listener) throws IOException {
     List<Match> matches = Matches.of(request);
     Care care = Care.of(request.effort());
@@ -49,7 +72,7 @@ public final class PeerRun implements Peers {
       List<Ratio> ratios = new ArrayList<>();
       for (Match m : matches) {
         listener.next(ratios.size(), matches.size(), m.toString());
-        ratios.add(measure(m, care, folder));
+        ratios.add(measure(m, care, folder, request.llama()));
       }
       if (!temporary) {
         Report.writeJson(folder.resolve("ratios.json"), ratios);
@@ -62,12 +85,13 @@ public final class PeerRun implements Peers {
     }
   }
 
-  private static Ratio measure(Match m, Care care, Path folder) throws IOException {
+  private static Ratio measure(Match m, Care care, Path folder, @Nullable Llama llama)
+      throws IOException {
     double[] quern = {};
     double[] peer = {};
     String[] head = {};
     for (int i = 0; i < care.processes(); i++) {
-      List<String> lines = process(m, care, folder);
+      List<String> lines = process(m, care, folder, llama);
       head = lines.get(0).split(" ", 3);
       quern = append(quern, lines.get(1));
       peer = append(peer, lines.get(2));
@@ -76,7 +100,13 @@ public final class PeerRun implements Peers {
     double work = Double.parseDouble(head[1]);
     double ratio = Figure.of(peer).median() / Figure.of(quern).median();
     return new Ratio(
-        m, "f32", unit, speed(unit, work, quern), speed(unit, work, peer), head[2], ratio);
+        m,
+        m.precision().name().toLowerCase(Locale.ROOT),
+        unit,
+        speed(unit, work, quern),
+        speed(unit, work, peer),
+        head[2],
+        ratio);
   }
 
   private static double[] append(double[] values, String line) {
@@ -89,11 +119,17 @@ public final class PeerRun implements Peers {
   }
 
   /// {@return the lines that a process wrote}
-  private static List<String> process(Match m, Care care, Path folder) throws IOException {
+  private static List<String> process(Match m, Care care, Path folder, @Nullable Llama llama)
+      throws IOException {
     Path result = Files.createTempFile(folder, "match", ".txt");
     Path log = folder.resolve("peers.log");
     try {
       List<String> command = command(m);
+      if (llama != null) {
+        command.add("-D" + LlamaContest.BENCH + "=" + llama.bench());
+        command.add("-D" + LlamaContest.MODEL + "=" + llama.model());
+      }
+      command.add(PeerProcess.class.getName());
       command.add(result.toString());
       command.add(Integer.toString(care.rounds()));
       command.add(Integer.toString(care.warmMillis()));
@@ -102,6 +138,9 @@ public final class PeerRun implements Peers {
       ProcessBuilder builder = new ProcessBuilder(command);
       builder.redirectErrorStream(true).redirectOutput(log.toFile());
       builder.environment().put("OMP_NUM_THREADS", Integer.toString(m.threads()));
+      // ONNX Runtime would tell its makers, and what does so crashes on a command line of 4 KiB.
+      builder.environment().put("ORT_DISABLE_TELEMETRY", "1");
+      builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
       // MKL's default, Intel's own threads, is a library that need not be there.
       builder.environment().put("MKL_THREADING_LAYER", "GNU");
       int code = waitFor(builder.start());
@@ -153,10 +192,7 @@ public final class PeerRun implements Peers {
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.cachedir=" + natives.resolveSibling("javacpp"),
-            "-Djava.library.path=" + (m.peer().equals("pytorch") ? natives : ""),
-            "-cp",
-            System.getProperty("java.class.path"),
-            PeerProcess.class.getName()));
+            "-Djava.library.path=" + (m.peer().equals("pytorch") ? natives : "")));
   }
 
   /// {@return the folder that the build put PyTorch's libraries in}

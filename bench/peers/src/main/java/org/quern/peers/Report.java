@@ -22,7 +22,7 @@ final class Report {
     StringBuilder out =
         new StringBuilder(
             """
-            Beside peers in the same process, in turns; medians, in brackets least and most; ratio above 1: Quern is faster
+            Beside peers, in turns; medians, in brackets least and most; ratio above 1: Quern is faster
 
             | benchmark | sizes | threads | Quern | peer | unit | peer is | ratio |
             |---|---|---:|---:|---:|---|---|---:|

@@ -6,6 +6,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.quern.core.Precision;
 
 /// PyTorch's native library: the official one, with MKL, called through JavaCPP.
 final class Torch {
@@ -34,6 +36,16 @@ final class Torch {
     return parts[0] + "." + parts[1] + "." + parts[2];
   }
 
+  /// {@return the type of numbers of a precision}
+  static ScalarType type(Precision precision) {
+    return switch (precision) {
+      case F32 -> ScalarType.Float;
+      case BF16 -> ScalarType.BFloat16;
+      case F16, Q8 ->
+          throw new IllegalArgumentException("PyTorch is measured in f32 and bf16 alone");
+    };
+  }
+
   /// {@return a tensor that keeps its numbers in PyTorch's memory}
   static Tensor of(float[] values, long... shape) {
     return Tensor.create(values, shape);
@@ -48,9 +60,9 @@ final class Torch {
     return Tensor.create(wide, shape);
   }
 
-  /// {@return the numbers of a tensor of floats}
+  /// {@return the numbers of a tensor, as floats}
   static float[] floats(Tensor x) {
-    Tensor whole = x.detach().contiguous();
+    Tensor whole = x.detach().to(ScalarType.Float).contiguous();
     float[] out = new float[Math.toIntExact(whole.numel())];
     whole.data_ptr_float().get(out);
     return out;

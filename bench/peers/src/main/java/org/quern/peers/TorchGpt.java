@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.quern.gpt.Gpt;
 import org.quern.gpt.GptConfig;
@@ -16,15 +17,23 @@ import org.quern.gpt.Parameter;
 /// GPT-2 as a user of PyTorch writes it, with the parameters of one of ours.
 final class TorchGpt {
   private final GptConfig config;
+  private final ScalarType type;
   private final Map<String, Tensor> parameters = new HashMap<>();
   private final List<Tensor> decayed = new ArrayList<>();
   private final List<Tensor> others = new ArrayList<>();
 
   /// @param gpt ours, with the choices of GPT-2
   TorchGpt(Gpt gpt) {
+    this(gpt, ScalarType.Float);
+  }
+
+  /// @param gpt ours, with the choices of GPT-2
+  /// @param type of parameters, and so of all that is computed
+  TorchGpt(Gpt gpt, ScalarType type) {
     config = gpt.config();
+    this.type = type;
     for (Parameter p : gpt.parameters().all()) {
-      Tensor t = Torch.of(gpt.backend().floats(p.tensor()), shape(p));
+      Tensor t = Torch.of(gpt.backend().floats(p.tensor()), shape(p)).to(type);
       parameters.put(p.name(), t);
       (p.decays() ? decayed : others).add(t);
     }
@@ -46,8 +55,8 @@ final class TorchGpt {
     List<Cache> out = new ArrayList<>();
     long d = config.headSize();
     for (int l = 0; l < config.layers(); l++) {
-      Tensor k = torch.zeros(1, config.heads(), capacity, d);
-      Tensor v = torch.zeros(1, config.heads(), capacity, d);
+      Tensor k = torch.zeros(1, config.heads(), capacity, d).to(type);
+      Tensor v = torch.zeros(1, config.heads(), capacity, d).to(type);
       out.add(new Cache(k, v));
     }
     return out;

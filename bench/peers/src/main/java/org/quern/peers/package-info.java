@@ -1,5 +1,5 @@
-/// Other software that computes what Quern computes, measured beside it: PyTorch, MKL, OpenBLAS.
-/// Only the Maven profile `peers` builds this, and nothing depends on it.
+/// Other software that computes what Quern computes, measured beside it. Only the Maven profile
+/// `peers` builds this, and nothing depends on it.
 @NullMarked
 package org.quern.peers;
 
