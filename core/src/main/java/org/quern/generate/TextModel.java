@@ -10,7 +10,7 @@ import org.quern.core.Backend;
 import org.quern.core.Backends;
 import org.quern.core.Settings;
 import org.quern.gpt.LanguageModel;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 import org.quern.text.Tokenizer;
 
 /// A model, its tokenizer and the backend that runs it: all that an application needs to get text.
@@ -36,34 +36,37 @@ public final class TextModel implements AutoCloseable {
         tokenizer == null ? new Generator(this.model) : new Generator(this.model, tokenizer);
   }
 
-  /// {@return the model of a folder, on the backend that system properties and environment choose}
+  /// {@return the model of a folder or file, on the backend that system properties and environment
+  /// choose}
   ///
-  /// @param folder in Hugging Face's GPT-2 layout, or one that this project wrote
+  /// @param folder in Hugging Face's GPT-2 layout, or one that this project wrote; or GGUF, or a
+  ///   checkpoint of llm.c
   /// @throws IllegalArgumentException if the backend is unknown or cannot run
   /// @throws org.quern.io.FormatException if a file is missing or bad
   public static TextModel load(Path folder) {
     return load(folder, Settings.load());
   }
 
-  /// {@return the model of a folder}
+  /// {@return the model of a folder or file}
   ///
-  /// @param folder in Hugging Face's GPT-2 layout, or one that this project wrote
+  /// @param folder in Hugging Face's GPT-2 layout, or one that this project wrote; or GGUF, or a
+  ///   checkpoint of llm.c
   /// @param settings which backend, and how
   /// @throws IllegalArgumentException if the backend is unknown or cannot run
   /// @throws org.quern.io.FormatException if a file is missing or bad
   public static TextModel load(Path folder, Settings settings) {
-    try (ModelFolder opened = ModelFolder.open(folder)) {
+    try (ModelSource opened = ModelSource.open(folder)) {
       return load(opened, settings);
     }
   }
 
-  /// {@return the model of a folder}
+  /// {@return the model of files}
   ///
-  /// @param folder an open one; the caller closes it, at any time from now on
+  /// @param folder an open source; the caller closes it, at any time from now on
   /// @param settings which backend, and how
   /// @throws IllegalArgumentException if the backend is unknown or cannot run
   /// @throws org.quern.io.FormatException if a file is missing or bad
-  public static TextModel load(ModelFolder folder, Settings settings) {
+  public static TextModel load(ModelSource folder, Settings settings) {
     // Drivers take their time to answer, and so does a vocabulary.
     CompletableFuture<Optional<Tokenizer>> tokenizer =
         CompletableFuture.supplyAsync(

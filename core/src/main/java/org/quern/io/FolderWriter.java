@@ -2,9 +2,6 @@ package org.quern.io;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,40 +11,52 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
-import org.quern.core.Backend;
-import org.quern.core.DType;
 import org.quern.core.Shape;
-import org.quern.core.Tensor;
-import org.quern.gpt.Bigram;
-import org.quern.gpt.Gpt;
-import org.quern.gpt.LanguageModel;
-import org.quern.gpt.Parameter;
 import org.quern.text.Tokenizer;
 
 /// Writes model folders.
 final class FolderWriter {
-  private static final int CHUNK = 1 << 18; // elements
-
   private FolderWriter() {}
+
+  /// How tensors are named and laid out.
+  enum Layout {
+    /// GPT-2's `Conv1D` weights (in, out).
+    HUGGING_FACE,
+    /// All weights (out, in), and the output matrix there even if it is the token embedding, as in
+    /// nanoGPT's `state_dict`.
+    NANOGPT
+  }
+
+  /// How the weights are written.
+  ///
+  /// @param layout their names and shapes
+  /// @param storage F32, F16 or BF16
+  /// @param metadata kept with them
+  record Style(Layout layout, Storage storage, Map<String, String> metadata) {}
 
   static void write(
       Path folder,
-      LanguageModel model,
+      ModelConfig config,
+      ParameterValues values,
       @Nullable Tokenizer tokenizer,
-      DType storage,
-      Map<String, String> metadata) {
-    if (!storage.real()) {
-      throw new IllegalArgumentException("storage must be F32, F16 or BF16, found " + storage);
-    }
-    if (tokenizer != null && tokenizer.vocabulary() > model.vocabulary()) {
+      Style style,
+      LongConsumer written) {
+    if (tokenizer != null && tokenizer.vocabulary() > config.vocabulary()) {
       throw new IllegalArgumentException(
           "the tokenizer has %d tokens, more than the %d of the model"
-              .formatted(tokenizer.vocabulary(), model.vocabulary()));
+              .formatted(tokenizer.vocabulary(), config.vocabulary()));
     }
     Map<String, byte[]> small = new LinkedHashMap<>();
     OptionalInt end = tokenizer == null ? OptionalInt.empty() : tokenizer.endOfText();
-    small.put(ModelConfig.FILE, config(model).write(end, torchName(storage)));
+    String dtype = torchName(style.storage());
+    small.put(
+        ModelConfig.FILE,
+        switch (style.layout()) {
+          case HUGGING_FACE -> config.write(end, dtype);
+          case NANOGPT -> config.writeNanoGpt();
+        });
     if (tokenizer != null) {
       small.putAll(TokenizerFiles.content(tokenizer));
     }
@@ -63,8 +72,9 @@ final class FolderWriter {
       }
       Map<String, String> all = new LinkedHashMap<>();
       all.put("format", "pt"); // Hugging Face's loader asks for it
-      all.putAll(metadata);
-      SafetensorsWriter.write(folder.resolve(Weights.SINGLE), all, parts(model, storage));
+      all.putAll(style.metadata());
+      List<SafetensorsWriter.Part> parts = parts(config, new WeightWriter(values, written), style);
+      SafetensorsWriter.write(folder.resolve(Weights.SINGLE), all, parts);
       Files.deleteIfExists(folder.resolve(Weights.INDEX));
     } catch (IOException e) {
       throw new UncheckedIOException(
@@ -89,97 +99,46 @@ final class FolderWriter {
     AtomicFile.write(file, content);
   }
 
-  private static ModelConfig config(LanguageModel model) {
-    return switch (model) {
-      case Gpt gpt -> new ModelConfig(gpt.vocabulary(), gpt.context(), gpt.config());
-      case Bigram bigram -> new ModelConfig(bigram.vocabulary(), bigram.context(), null);
-      default ->
-          throw new IllegalArgumentException(
-              "a model of %s has no file format".formatted(model.getClass()));
-    };
-  }
-
-  private static String torchName(DType storage) {
+  private static String torchName(Storage storage) {
     return switch (storage) {
       case F32 -> "float32";
       case F16 -> "float16";
       case BF16 -> "bfloat16";
-      case I32 -> throw new IllegalArgumentException("weights are real numbers");
+      case Q8_0 -> throw new IllegalArgumentException("safetensors have no Q8_0; use BF16 or GGUF");
     };
   }
 
-  private static List<SafetensorsWriter.Part> parts(LanguageModel model, DType storage) {
+  private static List<SafetensorsWriter.Part> parts(
+      ModelConfig config, WeightWriter writer, Style style) {
     List<SafetensorsWriter.Part> out = new ArrayList<>();
-    for (Parameter p : model.parameters().all()) {
-      Shape shape = p.tensor().shape();
-      boolean transposed = WeightSource.transposed(p.name());
+    for (String name : writer.values().shapes().keySet()) {
       // As Hugging Face's GPT2LMHeadModel names them: all but the head are its transformer's.
-      boolean prefixed = model instanceof Gpt && !p.name().startsWith("lm_head.");
-      out.add(
-          new SafetensorsWriter.Part(
-              prefixed ? Weights.PREFIX + p.name() : p.name(),
-              storage.name(),
-              Shapes.list(transposed ? Shape.of(shape.dim(1), shape.dim(0)) : shape),
-              storage.bytes(shape.elements()),
-              channel -> writeParameter(channel, model.backend(), p, storage)));
+      boolean prefixed = config.gpt() != null && !name.startsWith("lm_head.");
+      out.add(part(prefixed ? Weights.PREFIX + name : name, name, writer, style));
+    }
+    if (style.layout() == Layout.NANOGPT) {
+      out.add(part("lm_head.weight", "wte.weight", writer, style));
     }
     return out;
   }
 
-  private static void writeParameter(
-      FileChannel channel, Backend backend, Parameter parameter, DType storage) throws IOException {
-    Tensor tensor = parameter.tensor();
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment values = arena.allocate(tensor.bytes(), 64);
-      backend.download(values, tensor);
-      if (WeightSource.transposed(parameter.name())) {
-        writeTransposed(channel, values, tensor.shape(), storage);
-      } else {
-        writePlain(channel, values, tensor.elements(), storage);
-      }
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(
-          "parameter '%s': %s".formatted(parameter.name(), e.getMessage()), e);
-    }
-  }
-
-  private static void writePlain(
-      FileChannel channel, MemorySegment values, long elements, DType storage) throws IOException {
-    float[] chunk = new float[(int) Math.min(CHUNK, elements)];
-    byte[] bytes = new byte[chunk.length * storage.bytes()];
-    for (long at = 0; at < elements; at += chunk.length) {
-      int count = (int) Math.min(chunk.length, elements - at);
-      HostNumbers.read(chunk, 0, values, DType.F32, at, count);
-      write(channel, bytes, chunk, count, storage);
-    }
-  }
-
-  /// Values are (out, in), the file is (in, out).
-  private static void writeTransposed(
-      FileChannel channel, MemorySegment values, Shape shape, DType storage) throws IOException {
-    int outputs = shape.intDim(0);
-    int inputs = shape.intDim(1);
-    int step = Math.clamp(CHUNK / outputs, 1, inputs);
-    float[] chunk = new float[Math.multiplyExact(step, outputs)];
-    byte[] bytes = new byte[Math.multiplyExact(chunk.length, storage.bytes())];
-    float[] run = new float[step];
-    for (int first = 0; first < inputs; first += step) {
-      int count = Math.min(step, inputs - first);
-      for (int o = 0; o < outputs; o++) {
-        HostNumbers.read(run, 0, values, DType.F32, (long) o * inputs + first, count);
-        for (int i = 0; i < count; i++) {
-          chunk[i * outputs + o] = run[i];
-        }
-      }
-      write(channel, bytes, chunk, count * outputs, storage);
-    }
-  }
-
-  private static void write(
-      FileChannel channel, byte[] bytes, float[] values, int count, DType storage)
-      throws IOException {
-    MemorySegment target = MemorySegment.ofArray(bytes);
-    HostNumbers.write(target, storage, values, count);
-    Channels.write(channel, target.asSlice(0, (long) count * storage.bytes()));
+  private static SafetensorsWriter.Part part(
+      String tensor, String parameter, WeightWriter writer, Style style) {
+    Shape shape = writer.shape(parameter);
+    Storage storage = style.storage();
+    boolean transposed =
+        style.layout() == Layout.HUGGING_FACE && WeightSource.transposed(parameter);
+    return new SafetensorsWriter.Part(
+        tensor,
+        storage.name(),
+        Shapes.list(transposed ? Shape.of(shape.dim(1), shape.dim(0)) : shape),
+        storage.bytes(shape.elements()),
+        channel -> {
+          if (transposed) {
+            writer.writeTransposed(channel, parameter, storage);
+          } else {
+            writer.write(channel, parameter, storage);
+          }
+        });
   }
 }

@@ -6,16 +6,23 @@ import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Activation;
 import org.quern.core.Mask;
+import org.quern.gpt.Bigram;
+import org.quern.gpt.Gpt;
 import org.quern.gpt.GptConfig;
 import org.quern.gpt.GptConfig.Bias;
 import org.quern.gpt.GptConfig.NormPlacement;
 import org.quern.gpt.GptConfig.Positions;
 import org.quern.gpt.GptConfig.Unembedding;
+import org.quern.gpt.LanguageModel;
 
 /// What `config.json` says, in Hugging Face's words for GPT-2. What GPT-2 does not have goes by
 /// keys of our own: `quern_norm` (`pre`, `post`), `quern_positions` (`learned`, `sinusoidal`),
 /// `quern_bias` and `quern_window`. A model that uses one of them has the `model_type` `quern_gpt`,
 /// so that no other program takes it for a GPT-2; a bigram has `quern_bigram`.
+///
+/// A file with `block_size` in place of `n_positions` has the words of nanoGPT, if it has `bias`,
+/// or minGPT: their activations are the exact GELU and that of GPT-2, and there is no
+/// `tie_word_embeddings`: the weights tell.
 ///
 /// GPT-1 as published (`openai-gpt`) is read too: post-norm, its activation under `afn`, where
 /// `gelu` is GELU by tanh.
@@ -36,6 +43,25 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
   // A table of sines is no part of the weights, whose size would bound it.
   private static final long MOST_SINES = 1 << 27;
 
+  private static final String[] DROPOUTS = {"embd_pdrop", "attn_pdrop", "resid_pdrop"};
+  private static final String[] NANO_DROPOUTS = {
+    "dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop"
+  };
+  private static final double GPT2_DROPOUT = 0.1; // GPT2Config's default
+
+  /// {@return what a model says}
+  ///
+  /// @throws IllegalArgumentException if it is of no kind that has a file format
+  static ModelConfig of(LanguageModel model) {
+    return switch (model) {
+      case Gpt gpt -> new ModelConfig(gpt.vocabulary(), gpt.context(), gpt.config());
+      case Bigram bigram -> new ModelConfig(bigram.vocabulary(), bigram.context(), null);
+      default ->
+          throw new IllegalArgumentException(
+              "a model of %s has no file format".formatted(model.getClass()));
+    };
+  }
+
   /// A model whose tokens are not GPT-1's.
   ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt) {
     this(vocabulary, context, gpt, false);
@@ -46,7 +72,8 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
   /// @throws FormatException if a key is missing, of the wrong type or out of range, or the model
   ///   is of another kind
   static ModelConfig read(JsonObject json) {
-    String type = json.text("model_type", "gpt2");
+    // minGPT's types are names of sizes.
+    String type = isNanoGpt(json) ? "gpt2" : json.text("model_type", "gpt2");
     return switch (type) {
       case "gpt2", "quern_gpt", GPT1 -> {
         GptConfig config = gpt(json, type.equals(GPT1));
@@ -60,7 +87,20 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
     };
   }
 
+  /// {@return whether the words are nanoGPT's or minGPT's}
+  static boolean isNanoGpt(JsonObject json) {
+    return json.has("block_size") && !json.has("n_positions") && !json.has("n_ctx");
+  }
+
+  /// {@return this with an output matrix that is the token embedding, or one of its own}
+  ModelConfig with(Unembedding unembedding) {
+    return gpt == null
+        ? this
+        : new ModelConfig(vocabulary, context, gpt.with(unembedding, gpt.bias()));
+  }
+
   private static GptConfig gpt(JsonObject json, boolean first) {
+    boolean nano = isNanoGpt(json);
     refuseOtherAttention(json);
     int width = json.count("n_embd", MOST_WIDTH);
     int heads = json.count("n_head", MOST_WIDTH);
@@ -70,7 +110,10 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
     int hidden = json.has("n_inner") ? json.count("n_inner", 4 * MOST_WIDTH) : 4 * width;
     int context =
         json.count(
-            json.has("n_positions") || !json.has("n_ctx") ? "n_positions" : "n_ctx", MOST_TOKENS);
+            nano
+                ? "block_size"
+                : json.has("n_positions") || !json.has("n_ctx") ? "n_positions" : "n_ctx",
+            MOST_TOKENS);
     GptConfig config =
         new GptConfig(
             json.count("vocab_size", MOST_TOKENS),
@@ -79,16 +122,18 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
             json.count("n_layer", MOST_LAYERS),
             heads,
             hidden,
-            first ? firstActivation(json) : activation(json),
+            first
+                ? firstActivation(json)
+                : activation(json, nano && json.has("bias") ? "gelu" : "gelu_new"),
             first ? NormPlacement.POST : norm(json),
             positions(json),
             json.truth("tie_word_embeddings", true) ? Unembedding.TIED : Unembedding.SEPARATE,
-            json.truth("quern_bias", true) ? Bias.YES : Bias.NO,
+            json.truth(nano ? "bias" : "quern_bias", true) ? Bias.YES : Bias.NO,
             json.has("quern_window")
                 ? json.count("quern_window", Integer.MAX_VALUE)
                 : Mask.UNBOUNDED,
             epsilon(json),
-            dropout(json));
+            nano ? dropout(json, 0, NANO_DROPOUTS) : dropout(json, GPT2_DROPOUT, DROPOUTS));
     if (config.positions() == Positions.SINUSOIDAL && (long) context * width > MOST_SINES) {
       throw json.bad(
           "n_positions",
@@ -110,8 +155,8 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
     }
   }
 
-  private static Activation activation(JsonObject json) {
-    String name = json.text("activation_function", "gelu_new");
+  private static Activation activation(JsonObject json, String otherwise) {
+    String name = json.text("activation_function", otherwise);
     return switch (name) {
       case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
       case "gelu" -> Activation.GELU_ERF;
@@ -158,10 +203,10 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
   }
 
   /// Quern has one rate for the three places. Where a file has several, the largest is taken.
-  private static float dropout(JsonObject json) {
+  private static float dropout(JsonObject json, double otherwise, String... keys) {
     float largest = 0;
-    for (String key : new String[] {"embd_pdrop", "attn_pdrop", "resid_pdrop"}) {
-      float value = (float) json.number(key, 0.1); // GPT2Config's default
+    for (String key : keys) {
+      float value = (float) json.number(key, otherwise);
       if (!(value >= 0 && value < 1)) {
         throw json.bad(key, "a number in [0, 1)", "%s".formatted(value));
       }
@@ -224,19 +269,48 @@ record ModelConfig(int vocabulary, int context, @Nullable GptConfig gpt, boolean
     } else {
       out.writeNumberField("n_inner", c.mlpWidth());
     }
-    out.writeStringField(
-        "activation_function",
-        switch (c.activation()) {
-          case GELU_TANH -> "gelu_new";
-          case GELU_ERF -> "gelu";
-          case RELU -> "relu";
-          case NONE -> throw new IllegalArgumentException("the MLP needs an activation");
-        });
+    out.writeStringField("activation_function", name(c.activation()));
     out.writeNumberField("layer_norm_epsilon", c.epsilon());
     out.writeNumberField("embd_pdrop", c.dropout());
     out.writeNumberField("attn_pdrop", c.dropout());
     out.writeNumberField("resid_pdrop", c.dropout());
     out.writeBooleanField("tie_word_embeddings", c.unembedding() == Unembedding.TIED);
+  }
+
+  private static String name(Activation activation) {
+    return switch (activation) {
+      case GELU_TANH -> "gelu_new";
+      case GELU_ERF -> "gelu";
+      case RELU -> "relu";
+      case NONE -> throw new IllegalArgumentException("the MLP needs an activation");
+    };
+  }
+
+  /// {@return the file's text in the words of nanoGPT, which ignores the activation}
+  ///
+  /// @throws IllegalArgumentException if nanoGPT cannot compute the model, naming the difference
+  byte[] writeNanoGpt() {
+    GptConfig c = gpt;
+    String other = c == null ? "a bigram" : Gpt2Choices.differenceToNanoGpt(c);
+    if (c == null || other != null) {
+      throw new IllegalArgumentException(
+          "nanoGPT cannot compute this model, which has %s; choose another format"
+              .formatted(other));
+    }
+    return Json.write(
+        Json.Layout.INDENTED,
+        out -> {
+          out.writeStartObject();
+          out.writeNumberField("n_layer", c.layers());
+          out.writeNumberField("n_head", c.heads());
+          out.writeNumberField("n_embd", c.width());
+          out.writeNumberField("block_size", c.context());
+          out.writeBooleanField("bias", c.bias() == Bias.YES);
+          out.writeNumberField("vocab_size", c.vocabulary());
+          out.writeNumberField("dropout", c.dropout());
+          out.writeStringField("activation_function", name(c.activation()));
+          out.writeEndObject();
+        });
   }
 
   /// Whether every program that knows GPT-2 knows this model.

@@ -106,6 +106,19 @@ public final class Safetensors implements AutoCloseable {
       };
     }
 
+    /// {@return the storage of a weight}
+    ///
+    /// @throws FormatException if it is none that Quern reads
+    Storage weightStorage() {
+      return switch (storage) {
+        case "F32" -> Storage.F32;
+        case "F16" -> Storage.F16;
+        case "BF16" -> Storage.BF16;
+        case "Q8_0" -> Storage.Q8_0; // only from GGUF: safetensors have no such storage
+        default -> throw bad("F32, F16 or BF16", storage);
+      };
+    }
+
     /// {@return the shape; (1) for a scalar}
     ///
     /// @throws FormatException if the tensor has no elements
@@ -124,6 +137,13 @@ public final class Safetensors implements AutoCloseable {
     /// Once the file is closed, reading them is an `IllegalStateException`.
     public MemorySegment data() {
       return data;
+    }
+
+    /// {@return whether another tensor has the same shape, storage and bytes}
+    boolean sameAs(Entry other) {
+      return storage.equals(other.storage)
+          && dimensions.equals(other.dimensions)
+          && data.mismatch(other.data) < 0;
     }
 
     FormatException bad(String expected, String found) {
@@ -162,7 +182,7 @@ public final class Safetensors implements AutoCloseable {
     }
   }
 
-  private static MemorySegment map(Path file, Arena arena) throws IOException {
+  static MemorySegment map(Path file, Arena arena) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) { // a pipe would block
       throw new IOException("it is no regular file");
     }

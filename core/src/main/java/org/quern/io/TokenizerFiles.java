@@ -118,7 +118,7 @@ public final class TokenizerFiles {
     return out;
   }
 
-  private static BpeTokenizer.Merge merge(String file, int line, String text) {
+  static BpeTokenizer.Merge merge(String file, int line, String text) {
     int space = text.indexOf(' ');
     if (space <= 0 || space == text.length() - 1 || text.indexOf(' ', space + 1) >= 0) {
       throw new FormatException(

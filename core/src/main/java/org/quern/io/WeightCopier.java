@@ -1,13 +1,9 @@
 package org.quern.io;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import org.quern.core.Backend;
-import org.quern.core.DType;
-import org.quern.core.Tensor;
 
-/// Copies parts of weights from files to a device. Thread-safe.
+/// Copies parts of weights out of files. Thread-safe.
 ///
 /// Plain loops over arrays, in small methods that are called often: they run once a process, so
 /// what counts is how soon the JIT has them.
@@ -26,47 +22,49 @@ final class WeightCopier {
     return array != null && array.length >= length ? array : new float[Math.max(CHUNK, length)];
   }
 
-  /// Copies rows of a matrix, or elements of a vector.
+  /// Takes numbers.
+  interface Target {
+    /// Takes numbers.
+    ///
+    /// @param numbers an array that is used again afterwards
+    /// @param count how many, from 0 on
+    void take(float[] numbers, int count);
+  }
+
+  /// Copies elements that lie next to each other.
   ///
-  /// @param target the rows
   /// @param entry all of the tensor
-  /// @param first the row of the tensor where the target starts
-  void plain(Backend backend, Tensor target, Safetensors.Entry entry, long first) {
-    DType dtype = entry.dtype();
-    int count = Math.toIntExact(target.elements());
-    long from = first * (count / target.shape().dim(0));
-    MemorySegment data = entry.data();
-    if (dtype == DType.F32 && data.address() % Float.BYTES == 0) {
-      backend.upload(target, data.asSlice(from * Float.BYTES, (long) count * Float.BYTES));
-      return;
-    }
+  /// @param from the first element
+  /// @param count how many
+  void plain(Safetensors.Entry entry, long from, int count, Target target) {
     float[] chunk = borrow(count);
-    HostNumbers.read(chunk, 0, data, dtype, from, count);
-    upload(backend, target, chunk);
+    entry.weightStorage().read(chunk, 0, entry.data(), from, count);
+    target.take(chunk, count);
+    idle.add(chunk);
   }
 
   /// Copies columns of a matrix to rows.
   ///
-  /// @param target (outputs, inputs), some of the outputs
   /// @param entry (inputs, all outputs)
+  /// @param outputs how many of them
+  /// @param inputs all of them
   /// @param first the first of the outputs
-  void turned(Backend backend, Tensor target, Safetensors.Entry entry, long first) {
-    DType dtype = entry.dtype();
-    int outputs = target.shape().intDim(0);
-    int inputs = target.shape().intDim(1);
+  /// @param target takes `[outputs, inputs]`
+  void turned(Safetensors.Entry entry, int outputs, int inputs, long first, Target target) {
+    Storage storage = entry.weightStorage();
     long stride = entry.dimensions().getLast();
     float[] chunk = borrow(Math.multiplyExact(outputs, inputs));
     float[] lines = borrow(Math.multiplyExact(BLOCK, outputs));
     for (int i = 0; i < inputs; i += BLOCK) {
       int count = Math.min(BLOCK, inputs - i);
       for (int l = 0; l < count; l++) {
-        HostNumbers.read(
-            lines, l * outputs, entry.data(), dtype, (i + l) * stride + first, outputs);
+        storage.read(lines, l * outputs, entry.data(), (i + l) * stride + first, outputs);
       }
       turn(lines, count, outputs, chunk, i, inputs);
     }
     idle.add(lines);
-    upload(backend, target, chunk);
+    target.take(chunk, outputs * inputs);
+    idle.add(chunk);
   }
 
   /// `to[at + o stride + i] = lines[i, o]`.
@@ -77,11 +75,5 @@ final class WeightCopier {
         to[place + i] = lines[i * outputs + o];
       }
     }
-  }
-
-  private void upload(Backend backend, Tensor target, float[] values) {
-    MemorySegment source = MemorySegment.ofArray(values);
-    backend.upload(target, source.asSlice(0, target.elements() * Float.BYTES));
-    idle.add(values);
   }
 }

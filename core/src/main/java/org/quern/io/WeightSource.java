@@ -1,5 +1,6 @@
 package org.quern.io;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.regex.Pattern;
 import org.quern.core.Backend;
+import org.quern.core.DType;
 import org.quern.core.Shape;
 import org.quern.core.Tensor;
 import org.quern.gpt.GptConfig;
@@ -33,8 +35,8 @@ final class WeightSource implements ParameterSource {
   private static final Pattern OURS = Pattern.compile("(h\\.\\d+|wte|wpe|ln_f)\\..*");
 
   private final Weights weights;
-  private final String config;
   private final Set<String> used = new HashSet<>();
+  private boolean linear;
   private final WeightCopier copier = new WeightCopier();
   private final ExecutorService workers =
       Executors.newFixedThreadPool(
@@ -45,10 +47,8 @@ final class WeightSource implements ParameterSource {
   /// Starts with nothing filled.
   ///
   /// @param weights the files
-  /// @param config the configuration's name in messages
-  WeightSource(Weights weights, String config) {
+  WeightSource(Weights weights) {
     this.weights = weights;
-    this.config = config;
   }
 
   static boolean transposed(String parameter) {
@@ -56,14 +56,37 @@ final class WeightSource implements ParameterSource {
   }
 
   /// Checks the tensors whose sizes bound all others, before any memory is spent on what the
-  /// configuration claims.
+  /// configuration claims; and finds out whether linear weights are (out, in), as in PyTorch, or as
+  /// in GPT-2. Queries, keys and values are three times as wide as what they are made of, so that
+  /// their shape tells.
   void check(GptConfig c) {
+    Safetensors.Entry qkv = weights.find("h.0.attn.c_attn.weight");
+    linear = qkv != null && same(qkv.dimensions(), Shape.of(3L * c.width(), c.width()));
     matching("wte.weight", Shape.of(c.vocabulary(), c.width()));
     if (c.positions() == GptConfig.Positions.LEARNED) {
       matching("wpe.weight", Shape.of(c.context(), c.width()));
     }
-    matching("h.0.mlp.c_fc.weight", Shape.of(c.width(), c.mlpWidth()));
-    matching("h.%d.mlp.c_fc.weight".formatted(c.layers() - 1), Shape.of(c.width(), c.mlpWidth()));
+    Shape up = Shape.of(c.mlpWidth(), c.width());
+    matching("h.0.mlp.c_fc.weight", inFile("h.0.mlp.c_fc.weight", up));
+    String last = "h.%d.mlp.c_fc.weight".formatted(c.layers() - 1);
+    matching(last, inFile(last, up));
+  }
+
+  /// {@return the storage of the table that every model of that kind has}
+  Storage storage(ModelConfig c) {
+    GptConfig gpt = c.gpt();
+    return gpt == null
+        ? matching("table.weight", Shape.of(c.vocabulary(), c.vocabulary())).weightStorage()
+        : matching("wte.weight", Shape.of(gpt.vocabulary(), gpt.width())).weightStorage();
+  }
+
+  private boolean turned(String parameter) {
+    return !linear && transposed(parameter);
+  }
+
+  /// {@return the shape in the file of a parameter of that shape}
+  private Shape inFile(String parameter, Shape shape) {
+    return turned(parameter) ? Shape.of(shape.dim(1), shape.dim(0)) : shape;
   }
 
   /// Checks the table of a bigram.
@@ -79,10 +102,13 @@ final class WeightSource implements ParameterSource {
       if (!used.contains(name) && OURS.matcher(name).matches() && !MASKS.matcher(name).matches()) {
         throw new FormatException(
             weights.name(),
-            "tensor '%s'".formatted(name),
-            "none, by the choices in %s".formatted(config),
+            "tensor '%s'".formatted(weights.spelled(name)),
+            "none, by the choices in %s".formatted(weights.config()),
             e.getValue().dimensions().toString(),
-            "Set %s to what the weights were made with".formatted(String.join(", ", keys(name))),
+            weights.config().equals(ModelConfig.FILE)
+                ? "Set %s to what the weights were made with"
+                    .formatted(String.join(", ", keys(name)))
+                : null,
             null);
       }
     }
@@ -94,21 +120,20 @@ final class WeightSource implements ParameterSource {
   private Safetensors.Entry matching(String name, Shape shape) {
     Safetensors.Entry entry = weights.find(name);
     String remedy =
-        "By %s (%s) it must be there in that shape"
-            .formatted(config, String.join(", ", keys(name)));
+        weights.config().equals(ModelConfig.FILE)
+            ? "By %s (%s) it must be there in that shape"
+                .formatted(weights.config(), String.join(", ", keys(name)))
+            : "By %s it must be there in that shape".formatted(weights.config());
     if (entry == null || !same(entry.dimensions(), shape)) {
       throw new FormatException(
           weights.name(),
-          "tensor '%s'".formatted(name),
+          "tensor '%s'".formatted(weights.spelled(name)),
           "shape " + shape,
           entry == null ? "none" : "shape " + entry.dimensions(),
           remedy,
           null);
     }
-    switch (entry.storage()) {
-      case "F32", "F16", "BF16" -> {}
-      default -> throw entry.bad("F32, F16 or BF16", entry.storage());
-    }
+    entry.weightStorage(); // or it is refused
     return entry;
   }
 
@@ -137,17 +162,37 @@ final class WeightSource implements ParameterSource {
 
   @Override
   public void fill(Parameter parameter, Backend backend) {
+    String name = parameter.name();
     Tensor target = parameter.tensor();
+    Shape shape = target.shape();
     Safetensors.Entry entry = entry(parameter);
-    if (transposed(parameter.name())) {
-      divide(
-          target.shape(),
-          (first, end) -> copier.turned(backend, target.slice(first, end), entry, first));
-    } else {
-      divide(
-          target.shape(),
-          (first, end) -> copier.plain(backend, target.slice(first, end), entry, first));
+    divide(
+        shape,
+        (first, end) -> {
+          Tensor rows = target.slice(first, end);
+          work.add(workers.submit(() -> fill(backend, rows, name, entry, first)));
+        });
+  }
+
+  private void fill(
+      Backend backend, Tensor target, String name, Safetensors.Entry entry, long first) {
+    MemorySegment data = entry.data();
+    long rows = target.shape().dim(0);
+    long width = target.elements() / rows;
+    if (!turned(name) && entry.storage().equals("F32") && data.address() % Float.BYTES == 0) {
+      long from = first * width * Float.BYTES;
+      backend.upload(target, data.asSlice(from, target.elements() * Float.BYTES));
+      return;
     }
+    copy(
+        name,
+        entry,
+        rows,
+        width,
+        first,
+        (numbers, count) ->
+            backend.upload(
+                target, MemorySegment.ofArray(numbers).asSlice(0, (long) count * Float.BYTES)));
   }
 
   /// {@return a source that checks each parameter as [#fill] does, and reads no numbers}
@@ -157,22 +202,89 @@ final class WeightSource implements ParameterSource {
 
   private Safetensors.Entry entry(Parameter parameter) {
     String name = parameter.name();
-    Shape shape = parameter.tensor().shape(); // (out, in)
     used.add(name);
-    return matching(name, transposed(name) ? Shape.of(shape.dim(1), shape.dim(0)) : shape);
+    return matching(name, inFile(name, parameter.tensor().shape()));
   }
 
-  /// Fills rows of a parameter.
+  /// {@return the parameters of a GPT, after a check that the files have all of them and no others}
+  ParameterValues values(GptConfig config) {
+    Map<String, Shape> shapes = ParameterValues.shapes(config);
+    shapes.forEach((name, shape) -> matching(name, inFile(name, shape)));
+    used.addAll(shapes.keySet());
+    checkAllUsed();
+    return values(shapes);
+  }
+
+  /// {@return the parameter of a bigram}
+  ParameterValues tableValues(int vocabulary) {
+    checkTable(vocabulary);
+    return values(Map.of("table.weight", Shape.of(vocabulary, vocabulary)));
+  }
+
+  private ParameterValues values(Map<String, Shape> shapes) {
+    return new ParameterValues() {
+      @Override
+      public Map<String, Shape> shapes() {
+        return shapes;
+      }
+
+      @Override
+      public void read(String name, MemorySegment target) {
+        Shape shape = shapes.get(name);
+        if (shape == null) {
+          throw new IllegalArgumentException("no parameter '%s'".formatted(name));
+        }
+        long row = shape.elements() / shape.dim(0);
+        Safetensors.Entry entry = matching(name, inFile(name, shape));
+        divide(
+            shape,
+            (first, end) ->
+                copy(
+                    name,
+                    entry,
+                    end - first,
+                    row,
+                    first,
+                    (numbers, count) ->
+                        HostNumbers.write(
+                            target.asSlice(DType.F32.bytes(first * row)),
+                            DType.F32,
+                            numbers,
+                            count)));
+      }
+    };
+  }
+
+  /// Does something with rows of a parameter.
   private interface Rows {
-    void fill(long first, long end);
+    void take(long first, long end);
   }
 
-  private void divide(Shape shape, Rows rows) {
+  /// Calls it for parts of all rows, in order.
+  private static void divide(Shape shape, Rows rows) {
     long count = shape.dim(0);
     long step = Math.clamp(WeightCopier.CHUNK / (shape.elements() / count), 1, count);
     for (long first = 0; first < count; first += step) {
-      long from = first;
-      work.add(workers.submit(() -> rows.fill(from, Math.min(count, from + step))));
+      rows.take(first, Math.min(count, first + step));
+    }
+  }
+
+  /// Reads some rows of a parameter.
+  ///
+  /// @param rows how many
+  /// @param width of a row
+  /// @param first which row of the parameter the first is
+  private void copy(
+      String name,
+      Safetensors.Entry entry,
+      long rows,
+      long width,
+      long first,
+      WeightCopier.Target target) {
+    if (turned(name)) {
+      copier.turned(entry, Math.toIntExact(rows), Math.toIntExact(width), first, target);
+    } else {
+      copier.plain(entry, first * width, Math.toIntExact(rows * width), target);
     }
   }
 

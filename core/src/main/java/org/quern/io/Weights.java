@@ -6,15 +6,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.quern.gpt.GptConfig.Unembedding;
 
-/// The tensors of a model folder: of `model.safetensors`, or of the files that
-/// `model.safetensors.index.json` names, with or without the prefix `transformer.` that Hugging
-/// Face's language models have and its bare models have not; GPT-1's embeddings by GPT-2's names.
+/// The tensors of a model, by the names of the parameters that they hold. Those of a folder are of
+/// `model.safetensors`, or of the files that `model.safetensors.index.json` names, with or without
+/// the prefix `transformer.` that Hugging Face's language models have and its bare models have not;
+/// GPT-1's embeddings by GPT-2's names.
 final class Weights implements AutoCloseable {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   static final String PREFIX = "transformer.";
+  private static final String COMPILED = "_orig_mod."; // by torch.compile
 
   /// What GPT-1 as published calls otherwise.
   private static final Map<String, String> GPT1 =
@@ -22,10 +26,34 @@ final class Weights implements AutoCloseable {
 
   private final List<Safetensors> files = new ArrayList<>();
   private final Map<String, Safetensors.Entry> byName = new TreeMap<>();
+  private final Map<String, String> metadata = new LinkedHashMap<>();
   private final String name;
+  private final String config;
+  private final UnaryOperator<String> spelling;
 
-  private Weights(String name) {
+  private Weights(String name, String config, UnaryOperator<String> spelling) {
     this.name = name;
+    this.config = config;
+    this.spelling = spelling;
+  }
+
+  /// {@return the tensors of a file that is not made of safetensors; closing them does nothing}
+  ///
+  /// @param name of the file
+  /// @param config what says how the model is made, in messages
+  /// @param spelling gives the name that a parameter has in the file
+  /// @param byName the tensors by parameter
+  /// @param metadata what the file says about itself
+  static Weights of(
+      String name,
+      String config,
+      UnaryOperator<String> spelling,
+      Map<String, Safetensors.Entry> byName,
+      Map<String, String> metadata) {
+    Weights out = new Weights(name, config, spelling);
+    out.byName.putAll(byName);
+    out.metadata.putAll(metadata);
+    return out;
   }
 
   /// {@return the tensors of a folder}
@@ -46,7 +74,7 @@ final class Weights implements AutoCloseable {
               : null,
           null);
     }
-    Weights out = new Weights(folder.name(single ? SINGLE : INDEX));
+    Weights out = new Weights(folder.name(single ? SINGLE : INDEX), ModelConfig.FILE, n -> n);
     try {
       if (single) {
         out.add(folder.tensors(SINGLE));
@@ -110,7 +138,8 @@ final class Weights implements AutoCloseable {
   }
 
   private void put(String tensor, Safetensors.Entry entry) {
-    String plain = tensor.startsWith(PREFIX) ? tensor.substring(PREFIX.length()) : tensor;
+    String own = tensor.startsWith(COMPILED) ? tensor.substring(COMPILED.length()) : tensor;
+    String plain = own.startsWith(PREFIX) ? own.substring(PREFIX.length()) : own;
     String bare = GPT1.getOrDefault(plain, plain);
     if (byName.put(bare, entry) != null) {
       throw new FormatException(
@@ -119,18 +148,6 @@ final class Weights implements AutoCloseable {
           "it once",
           "it with and without the prefix '%s'".formatted(PREFIX));
     }
-  }
-
-  /// {@return the tensor of that name}
-  ///
-  /// @param tensor without prefix
-  /// @throws FormatException if there is none
-  Safetensors.Entry require(String tensor) {
-    Safetensors.Entry found = byName.get(tensor);
-    if (found == null) {
-      throw new FormatException(name, "tensor '%s'".formatted(tensor), "it", "none");
-    }
-    return found;
   }
 
   /// {@return the tensor of that name, or null}
@@ -148,9 +165,27 @@ final class Weights implements AutoCloseable {
     return name;
   }
 
+  /// {@return whether there is an output matrix other than the token embedding}
+  Unembedding unembedding() {
+    Safetensors.Entry head = byName.get("lm_head.weight");
+    Safetensors.Entry embedding = byName.get("wte.weight");
+    boolean own = head != null && (embedding == null || !head.sameAs(embedding));
+    return own ? Unembedding.SEPARATE : Unembedding.TIED;
+  }
+
+  /// {@return the name that a parameter has in the file, but for a prefix}
+  String spelled(String parameter) {
+    return spelling.apply(parameter);
+  }
+
+  /// {@return what says how the model is made, in messages}
+  String config() {
+    return config;
+  }
+
   /// {@return what the files say about themselves}
   Map<String, String> metadata() {
-    Map<String, String> out = new LinkedHashMap<>();
+    Map<String, String> out = new LinkedHashMap<>(metadata);
     files.forEach(f -> out.putAll(f.metadata()));
     return out;
   }

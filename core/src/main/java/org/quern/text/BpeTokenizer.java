@@ -104,6 +104,13 @@ public final class BpeTokenizer implements Tokenizer {
     return new BpeTokenizer(vocabulary, merges);
   }
 
+  /// {@return the spelling of bytes as a token of a vocabulary: one printable character a byte}
+  ///
+  /// @param bytes any
+  public static String spell(byte[] bytes) {
+    return ByteAlphabet.spell(bytes);
+  }
+
   /// {@return ids by token, as given}
   public Map<String, Integer> tokens() {
     return vocabulary;

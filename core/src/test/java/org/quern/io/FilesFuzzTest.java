@@ -7,7 +7,10 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import org.quern.core.Shape;
+import org.quern.gpt.GptConfig;
 import org.quern.text.Tokenizer;
 
 /// Whatever the bytes: a value or a [FormatException], nothing else. Plain test runs try the seeds
@@ -64,6 +67,79 @@ class FilesFuzzTest {
     files.put("vocab.json", vocabulary.getBytes(StandardCharsets.ISO_8859_1));
     files.put("merges.txt", merges.getBytes(StandardCharsets.ISO_8859_1));
     tokenizer(files);
+  }
+
+  /// Header, tokenizer and all weights.
+  @FuzzTest(maxDuration = "60s")
+  void gguf(byte[] bytes) {
+    try {
+      GgufModel model = GgufModel.read(GgufReader.read(MemorySegment.ofArray(bytes), "fuzz"));
+      weights(model.config(), model.weights(), bytes.length);
+      model.tokenizer().ifPresent(FilesFuzzTest::bytesOfAll);
+    } catch (FormatException e) {
+      // as it should be
+    }
+  }
+
+  @FuzzTest(maxDuration = "60s")
+  void llmcCheckpoint(byte[] bytes) {
+    try {
+      LlmcCheckpoint file = LlmcCheckpoint.read(MemorySegment.ofArray(bytes), "fuzz");
+      weights(file.config(), file.weights(), bytes.length);
+    } catch (FormatException e) {
+      // as it should be
+    }
+  }
+
+  /// Of the checkpoint that is a seed of [#llmcCheckpoint].
+  @FuzzTest(maxDuration = "60s")
+  void llmcState(byte[] bytes) {
+    try {
+      LlmcState.read(MemorySegment.ofArray(bytes), "fuzz", GptConfig.gpt2(3, 2, 2, 1, 1), 128);
+    } catch (FormatException e) {
+      // as it should be
+    }
+  }
+
+  @FuzzTest(maxDuration = "60s")
+  void llmcTokenizer(byte[] bytes) {
+    try {
+      bytesOfAll(LlmcTokenizer.read(MemorySegment.ofArray(bytes), "fuzz"));
+    } catch (FormatException e) {
+      // as it should be
+    }
+  }
+
+  /// Reads all weights; their numbers are at most twice as many as the file has bytes.
+  private static void weights(ModelConfig config, Weights weights, int size) {
+    WeightSource source = new WeightSource(weights);
+    GptConfig gpt = Objects.requireNonNull(config.gpt());
+    source.check(gpt);
+    ParameterValues values = source.values(gpt);
+    long sum = 0;
+    for (Map.Entry<String, Shape> e : values.shapes().entrySet()) {
+      sum += e.getValue().elements();
+      byte[] target = new byte[Math.toIntExact(4 * e.getValue().elements())];
+      values.read(e.getKey(), MemorySegment.ofArray(target));
+    }
+    if (sum > 2L * size) {
+      throw new AssertionError("more numbers than the file has");
+    }
+  }
+
+  private static void bytesOfAll(Tokenizer tokenizer) {
+    for (int id = 0; id < tokenizer.vocabulary(); id++) {
+      try {
+        tokenizer.bytes(id);
+      } catch (IllegalArgumentException e) {
+        // an id without a token
+      }
+    }
+    try {
+      tokenizer.encode("aabab ab");
+    } catch (IllegalArgumentException e) {
+      // a character that the vocabulary lacks, or no way to encode
+    }
   }
 
   private static void tokenizer(Map<String, byte[]> content) {
