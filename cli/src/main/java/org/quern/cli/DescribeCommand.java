@@ -10,7 +10,7 @@ import org.quern.core.Precision;
 import org.quern.gpt.GptConfig;
 import org.quern.gpt.Preset;
 import org.quern.gpt.Presets;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 import org.quern.plan.Ledger;
 import org.quern.plan.SizesBackend;
 import picocli.CommandLine.Command;
@@ -68,7 +68,7 @@ final class DescribeCommand extends BaseCommand {
       print(describe(preset.name(), preset, preset.config()));
       return 0;
     }
-    try (ModelFolder folder = open(name);
+    try (ModelSource folder = open(name);
         SizesBackend sizes = new SizesBackend(Precision.F32, SizesBackend.Packing.NONE)) {
       folder.check(sizes);
       switch (folder.kind()) {
@@ -79,14 +79,14 @@ final class DescribeCommand extends BaseCommand {
     return 0;
   }
 
-  private static ModelFolder open(String name) {
+  private static ModelSource open(String name) {
     Path path = Path.of(name);
     Path pulled = Files.exists(path) ? null : Catalog.find(name);
     if (pulled == null && !Files.exists(path)) {
       throw new IllegalArgumentException(
           "'%s' is no folder and no preset; presets are %s".formatted(name, Presets.names()));
     }
-    return ModelFolder.open(pulled == null ? path : pulled);
+    return ModelSource.open(pulled == null ? path : pulled);
   }
 
   private Description describe(String shown, @Nullable Preset preset, GptConfig config) {

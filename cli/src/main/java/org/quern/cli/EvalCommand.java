@@ -11,7 +11,7 @@ import org.quern.core.Backends;
 import org.quern.core.Scope;
 import org.quern.flow.PreparedWeights;
 import org.quern.gpt.LanguageModel;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 import org.quern.text.Tokenizer;
 import org.quern.train.Evaluator;
 import picocli.CommandLine.Command;
@@ -61,7 +61,7 @@ final class EvalCommand extends BaseCommand {
       throw new IllegalArgumentException("--batch must be positive, found " + batch);
     }
     try (Backend device = Backends.open(profile.in(precision.in(settings())));
-        ModelFolder files = model.open()) {
+        ModelSource files = model.open()) {
       Tokenizer tokenizer =
           files
               .tokenizer()

@@ -16,7 +16,7 @@ import org.quern.generate.Overflow;
 import org.quern.generate.Sampling;
 import org.quern.generate.TextModel;
 import org.quern.generate.TokenListener;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 import org.quern.text.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -115,7 +115,7 @@ final class GenerateCommand extends BaseCommand {
       throw new IllegalArgumentException("give a prompt or --ids, not both");
     }
     GenerationOptions options = options();
-    try (ModelFolder files = model.open();
+    try (ModelSource files = model.open();
         TextModel text = TextModel.load(files, profile.in(precision.in(settings())));
         Interrupts interrupts = new Interrupts()) {
       List<int[]> starts = starts(text);

@@ -21,6 +21,7 @@ import picocli.CommandLine.ScopeType;
       EvalCommand.class,
       DescribeCommand.class,
       PullCommand.class,
+      ConvertCommand.class,
       DevicesCommand.class,
       VerifyCommand.class,
       TuneCommand.class,

@@ -11,7 +11,7 @@ import org.quern.generate.InferenceModel.PositionConsumer;
 import org.quern.generate.Logits;
 import org.quern.generate.Session;
 import org.quern.generate.TextModel;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 import org.quern.text.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,7 +53,7 @@ final class NextCommand extends BaseCommand {
     if (logits && !json) {
       throw new IllegalArgumentException("--logits needs --json");
     }
-    try (ModelFolder files = model.open();
+    try (ModelSource files = model.open();
         TextModel loaded = TextModel.load(files, profile.in(precision.in(settings())))) {
       int[] tokens =
           ids != null ? Ids.parse(ids) : loaded.generator().encode(text == null ? "" : text);

@@ -20,7 +20,7 @@ import org.quern.gpt.Gpt;
 import org.quern.gpt.GptConfig;
 import org.quern.gpt.LanguageModel;
 import org.quern.gpt.ParameterSource;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 import org.quern.text.CharTokenizer;
 import org.quern.text.Gpt2Tokenizer;
 import org.quern.text.Tokenizer;
@@ -74,7 +74,7 @@ final class TrainCommand extends BaseCommand {
 
   @Option(
       names = "--model",
-      paramLabel = "FOLDER",
+      paramLabel = "FOLDER|FILE",
       description = "Start from this model instead of random numbers.")
   @Nullable String from;
 
@@ -178,7 +178,7 @@ final class TrainCommand extends BaseCommand {
     RunFolder run = new RunFolder(out == null ? Path.of("runs", recipe.name()) : out);
     TrainingConfig config = trainingConfig(recipe);
     try (Backend device = Backends.open(profile.in(trainingSettings()));
-        ModelFolder source = source(recipe.text("model.from"))) {
+        ModelSource source = source(recipe.text("model.from"))) {
       TextSource text = TextSource.read(recipe.text("data.text"));
       Tokenizer tokenizer = tokenizer(recipe, source, text);
       int[] tokens = tokenizer.encode(text.text());
@@ -277,7 +277,7 @@ final class TrainCommand extends BaseCommand {
         r.large("training.seed"));
   }
 
-  private static @Nullable ModelFolder source(String name) {
+  private static @Nullable ModelSource source(String name) {
     if (name.isEmpty()) {
       return null;
     }
@@ -286,7 +286,7 @@ final class TrainCommand extends BaseCommand {
     return model.open();
   }
 
-  private static Tokenizer tokenizer(Recipe recipe, @Nullable ModelFolder source, TextSource text) {
+  private static Tokenizer tokenizer(Recipe recipe, @Nullable ModelSource source, TextSource text) {
     if (source != null && source.tokenizer().isPresent()) {
       return source.tokenizer().get();
     }
@@ -299,7 +299,7 @@ final class TrainCommand extends BaseCommand {
   private static LanguageModel model(
       Backend device,
       Recipe r,
-      @Nullable ModelFolder source,
+      @Nullable ModelSource source,
       Tokenizer tokenizer,
       TrainingConfig config) {
     if (source != null) {
@@ -307,7 +307,7 @@ final class TrainCommand extends BaseCommand {
     }
     ParameterSource numbers = ParameterSource.random(config.seed());
     int v = tokenizer.vocabulary();
-    if (r.choice("model.kind", ModelFolder.Kind.class) == ModelFolder.Kind.BIGRAM) {
+    if (r.choice("model.kind", ModelSource.Kind.class) == ModelSource.Kind.BIGRAM) {
       return new Bigram(device, v, config.context(), numbers);
     }
     int width = r.whole("model.width");

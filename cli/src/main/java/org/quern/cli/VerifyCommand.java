@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -22,7 +23,8 @@ import picocli.CommandLine.Option;
     name = "verify",
     description = {
       "Compares a device's results with float64, and measures its speed.",
-      "Runs the compatibility kit; takes a minute or two."
+      "Runs the compatibility kit; takes a minute or two. With --llmc, compares logits,",
+      "loss and gradients of a checkpoint with what PyTorch wrote for llm.c's test."
     })
 final class VerifyCommand extends BaseCommand {
   private static final int WIDTH = 76;
@@ -37,11 +39,29 @@ final class VerifyCommand extends BaseCommand {
   @Option(names = "--quick", description = "Only errors, no speed.")
   boolean quick;
 
+  @Option(
+      names = "--llmc",
+      arity = "1..2",
+      paramLabel = "FILE",
+      description = {
+        "A checkpoint of llm.c, and its debug state if that is not beside it as",
+        "NAME_debug_state.bin."
+      })
+  List<Path> llmc = List.of();
+
   @Option(names = "--json", description = "As one JSON object.")
   boolean json;
 
   @Override
   public Integer call() throws IOException {
+    // The kit holds products with prepared weights to the accuracy of F32.
+    Settings settings = settings().withPrecision(Precision.F32);
+    if (!llmc.isEmpty()) {
+      if (quick || !operations.isEmpty()) {
+        throw new IllegalArgumentException("--llmc goes without --op and --quick");
+      }
+      return new LlmcCheck(llmc, settings, json, out()).run();
+    }
     Set<String> known =
         Kit.checks().stream().map(c -> Check.group(c.name())).collect(Collectors.toSet());
     Set<String> chosen = operations.isEmpty() ? known : chosen(known);
@@ -51,8 +71,6 @@ final class VerifyCommand extends BaseCommand {
         quick
             ? List.of()
             : OpCases.forSpeed().stream().filter(c -> chosen.contains(c.op())).toList();
-    // The kit holds products with prepared weights to the accuracy of F32.
-    Settings settings = settings().withPrecision(Precision.F32);
     Verification found;
     try (Interrupts interrupts = new Interrupts();
         Backend device = Backends.open(settings)) {

@@ -7,7 +7,7 @@ import java.io.InputStream;
 import java.util.Arrays;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 
 /// The model that comes with Quern.
 class EmbeddedModelTest {
@@ -38,7 +38,7 @@ class EmbeddedModelTest {
         ModelOption.class.getResourceAsStream("shakespeare-model/model.safetensors")) {
       assertTrue(in.readAllBytes().length <= LARGEST);
     }
-    try (ModelFolder folder = new ModelOption().open()) {
+    try (ModelSource folder = new ModelOption().open()) {
       assertTrue(Double.parseDouble(folder.metadata().get("validation_loss")) <= 1.60);
       assertEquals(65, folder.vocabulary());
     }
