@@ -8,7 +8,6 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
@@ -119,7 +118,7 @@ final class GgufWriter {
     keys.real("gpt2.attention.layer_norm_epsilon", c.epsilon());
     GgufTokenizer.write(keys, tokenizer, c.vocabulary());
     if (!metadata.isEmpty()) {
-      List<String> names = metadata.keySet().stream().sorted(Comparator.naturalOrder()).toList();
+      List<String> names = List.copyOf(metadata.keySet()); // in their order
       keys.texts(GgufModel.METADATA_KEYS, names);
       keys.texts(GgufModel.METADATA_VALUES, names.stream().map(metadata::get).toList());
     }
