@@ -181,7 +181,7 @@ class DescribeTest {
   void whatIsNoModel() throws IOException {
     Cli.run("describe", folder.toString()).fails(1, "config.json", folder.toString());
     Path file = Files.writeString(folder.resolve("text.txt"), "text");
-    Cli.run("describe", file.toString()).fails(1, "it is no folder");
+    Cli.run("describe", file.toString()).fails(1, "expected a model: a folder, GGUF");
     Cli.run("describe", "gpt4").fails(1, "'gpt4' is no folder and no preset", "gpt2-xl", "gpt3");
   }
 
