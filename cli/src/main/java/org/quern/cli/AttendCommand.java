@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.quern.generate.Inspection;
 import org.quern.generate.TextModel;
 import org.quern.io.AtomicFile;
-import org.quern.io.ModelFolder;
+import org.quern.io.ModelSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -60,7 +60,7 @@ final class AttendCommand extends BaseCommand {
     }
     check("--html", html);
     check("--json", toStandardOutput() ? null : json);
-    try (ModelFolder files = model.open();
+    try (ModelSource files = model.open();
         TextModel loaded = TextModel.load(files, precision.in(settings()))) {
       int[] tokens = tokens(loaded);
       Inspection inspection = loaded.inference().inspect(tokens);
