@@ -24,8 +24,8 @@ class JitGuardTest {
   /// Of the median process. Cliffs are below a fifth, noise is above a half.
   private static final double LEAST = 0.25;
 
-  /// Of multiply-adds in registers, in every process: about a third of what processors with vectors
-  /// of 128 to 512 bits reach. The rest is bound by the divisor's or the exponential's latencies.
+  /// Of multiply-adds in registers, in every process: about a third of what a processor with 512
+  /// bits reached. The rest is bound by the divisor's or the exponential's latencies.
   private static final Map<String, Double> FLOORS =
       Map.of("product M=96", 0.25, "matmul", 0.15, "attention", 0.1, "decode", 0.02);
 

@@ -138,7 +138,7 @@ public final class PeerRun implements Peers {
       ProcessBuilder builder = new ProcessBuilder(command);
       builder.redirectErrorStream(true).redirectOutput(log.toFile());
       builder.environment().put("OMP_NUM_THREADS", Integer.toString(m.threads()));
-      // ONNX Runtime would tell its makers, and what does so crashes on a command line of 4 KiB.
+      // ONNX Runtime would tell its makers, and a command line of 4 KiB crashes it, it seems there.
       builder.environment().put("ORT_DISABLE_TELEMETRY", "1");
       builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
       // MKL's default, Intel's own threads, is a library that need not be there.
