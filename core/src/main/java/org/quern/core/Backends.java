@@ -50,6 +50,14 @@ public final class Backends {
 
   /// {@return every backend on the path, the most preferred first}
   private static List<BackendProvider> providers() {
+    List<BackendProvider> out = loaded();
+    out.sort(
+        Comparator.comparingInt((BackendProvider p) -> -p.priority())
+            .thenComparing(BackendProvider::name));
+    return out;
+  }
+
+  private static List<BackendProvider> loaded() {
     List<BackendProvider> out = new ArrayList<>();
     var loader = ServiceLoader.load(BackendProvider.class, Backends.class.getClassLoader());
     for (var it = loader.stream().iterator(); it.hasNext(); ) {
@@ -59,16 +67,14 @@ public final class Backends {
         tellBroken(e);
       }
     }
-    out.sort(
-        Comparator.comparingInt((BackendProvider p) -> -p.priority())
-            .thenComparing(BackendProvider::name));
     return out;
   }
 
   /// {@return as [#probe], but no more than the setting needs: a driver takes its time to answer}
   private static List<Found> probeFor(String backend) {
     List<Found> out = new ArrayList<>();
-    for (BackendProvider p : providers()) {
+    // A preference may depend on which devices a driver has: it is asked only where it matters.
+    for (BackendProvider p : backend.equals(AUTO) ? providers() : loaded()) {
       if (backend.equals(AUTO) || backend.equals(p.name()) || backend.startsWith(p.name() + ":")) {
         probe(p).ifPresent(out::add);
         if (!out.isEmpty() && out.getLast().availability() instanceof Availability.Ready) {
