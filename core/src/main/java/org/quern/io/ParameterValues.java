@@ -15,6 +15,18 @@ interface ParameterValues {
   /// {@return the shapes by name, in the order in which a model has its parameters}
   Map<String, Shape> shapes();
 
+  /// {@return the shape of a parameter}
+  ///
+  /// @param name of the parameter
+  /// @throws IllegalArgumentException if there is none of that name
+  default Shape shape(String name) {
+    Shape shape = shapes().get(name);
+    if (shape == null) {
+      throw new IllegalArgumentException("no parameter '%s'".formatted(name));
+    }
+    return shape;
+  }
+
   /// Copies a parameter.
   ///
   /// @param name of the parameter

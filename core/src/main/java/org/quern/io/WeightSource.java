@@ -230,10 +230,7 @@ final class WeightSource implements ParameterSource {
 
       @Override
       public void read(String name, MemorySegment target) {
-        Shape shape = shapes.get(name);
-        if (shape == null) {
-          throw new IllegalArgumentException("no parameter '%s'".formatted(name));
-        }
+        Shape shape = shape(name);
         long row = shape.elements() / shape.dim(0);
         Safetensors.Entry entry = matching(name, inFile(name, shape));
         divide(

@@ -33,11 +33,7 @@ record WeightWriter(ParameterValues values, LongConsumer written) {
 
   /// {@return the shape of a parameter}
   Shape shape(String name) {
-    Shape shape = values.shapes().get(name);
-    if (shape == null) {
-      throw new IllegalArgumentException("no parameter '%s'".formatted(name));
-    }
-    return shape;
+    return values.shape(name);
   }
 
   @FunctionalInterface
