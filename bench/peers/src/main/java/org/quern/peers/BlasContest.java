@@ -3,12 +3,7 @@ package org.quern.peers;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.mkl.global.mkl_rt;
 import org.bytedeco.openblas.global.openblas_nolapack;
-import org.quern.core.Activation;
 import org.quern.core.Backend;
-import org.quern.core.DType;
-import org.quern.core.Scope;
-import org.quern.core.Shape;
-import org.quern.core.Tensor;
 
 /// `y = x w^T` with weights prepared once: beside MKL, which prepares them too, and beside
 /// OpenBLAS, which cannot.
@@ -23,16 +18,12 @@ final class BlasContest implements Contest {
   private static final int PACKED = 151;
   private static final int VERSION_LENGTH = 200;
 
-  private final Backend backend;
+  private final QuernLinear ours;
   private final boolean mkl;
   private final Terms terms;
   private final int m;
   private final int n;
   private final int k;
-  private final Scope scope;
-  private final Tensor x;
-  private final Tensor w;
-  private final Tensor y;
   private final FloatPointer theirX;
   private final FloatPointer theirW;
   private final FloatPointer theirY;
@@ -40,25 +31,15 @@ final class BlasContest implements Contest {
   /// @param backend ours
   /// @param match its `m`, and `shape`, N x K
   BlasContest(Backend backend, Match match) {
-    this.backend = backend;
     mkl = match.peer().equals("mkl");
-    m = match.number("m");
-    String[] shape = match.text("shape").split("x", 2);
-    n = Integer.parseInt(shape[0]);
-    k = Integer.parseInt(shape[1]);
+    ours = new QuernLinear(backend, match);
+    m = ours.m;
+    n = ours.n;
+    k = ours.k;
     String name = mkl ? openMkl(match.threads()) : openOpenBlas(match.threads());
-    terms = new Terms(name, Unit.GFLOPS, 2.0 * m * n * k, 1e-5);
-    scope = backend.open("contest");
-    float[] xs = Numbers.normal((long) m * k, 1);
-    float[] ws = Numbers.normal((long) n * k, 2);
-    x = scope.allocate(DType.F32, Shape.of(m, k));
-    Tensor raw = scope.allocate(DType.F32, Shape.of(n, k));
-    backend.upload(x, xs);
-    backend.upload(raw, ws);
-    w = backend.prepare(raw, scope);
-    y = scope.allocate(DType.F32, Shape.of(m, n));
-    theirX = new FloatPointer(xs);
-    theirW = mkl ? packed(ws) : new FloatPointer(ws);
+    terms = new Terms(name, Unit.GFLOPS, ours.work(), 1e-5);
+    theirX = new FloatPointer(ours.inputs);
+    theirW = mkl ? packed(ours.weights) : new FloatPointer(ours.weights);
     theirY = new FloatPointer((long) m * n);
   }
 
@@ -91,8 +72,7 @@ final class BlasContest implements Contest {
 
   @Override
   public void quern() {
-    backend.ops().linear(y, y, x, w, null, Activation.NONE);
-    backend.sync();
+    ours.run();
   }
 
   @Override
@@ -112,12 +92,12 @@ final class BlasContest implements Contest {
     peer();
     float[] theirs = new float[m * n];
     theirY.get(theirs);
-    return Numbers.difference(backend.floats(y), theirs);
+    return Numbers.difference(ours.result(), theirs);
   }
 
   @Override
   public void close() {
-    scope.close();
+    ours.close();
     theirX.close();
     theirW.close();
     theirY.close();
