@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.quern.core.Activation;
 import org.quern.core.Backend;
@@ -278,22 +279,17 @@ final class TrainCommand extends BaseCommand {
   }
 
   private static @Nullable ModelSource source(String name) {
-    if (name.isEmpty()) {
-      return null;
-    }
-    ModelOption model = new ModelOption();
-    model.folder = Path.of(name);
-    return model.open();
+    return name.isEmpty() ? null : ModelSource.open(ModelOption.resolved(Path.of(name)));
   }
 
   private static Tokenizer tokenizer(Recipe recipe, @Nullable ModelSource source, TextSource text) {
-    if (source != null && source.tokenizer().isPresent()) {
-      return source.tokenizer().get();
-    }
-    return switch (recipe.choice("data.tokenizer", TokenizerKind.class)) {
-      case CHAR -> CharTokenizer.of(text.text());
-      case GPT2 -> Gpt2Tokenizer.get();
-    };
+    Optional<Tokenizer> own = source == null ? Optional.empty() : source.tokenizer();
+    return own.orElseGet(
+        () ->
+            switch (recipe.choice("data.tokenizer", TokenizerKind.class)) {
+              case CHAR -> CharTokenizer.of(text.text());
+              case GPT2 -> Gpt2Tokenizer.get();
+            });
   }
 
   private static LanguageModel model(
