@@ -3,12 +3,12 @@ package org.quern.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.quern.generate.Inspection;
 import org.quern.generate.TextModel;
+import org.quern.gpt.GptConfig;
 import org.quern.io.AtomicFile;
 import org.quern.io.ModelSource;
 import picocli.CommandLine.Command;
@@ -58,17 +58,20 @@ final class AttendCommand extends BaseCommand {
     if (last != null && last < 1) {
       throw new IllegalArgumentException("--last must be at least 1, found " + last);
     }
-    check("--html", html);
-    check("--json", toStandardOutput() ? null : json);
+    OutputFile.check("--html", html);
+    OutputFile.check("--json", toStandardOutput() ? null : json);
     try (ModelSource files = model.open();
         TextModel loaded = TextModel.load(files, precision.in(settings()))) {
       int[] tokens = tokens(loaded);
+      boolean written = html != null || json != null;
+      if (written && files.kind() == ModelSource.Kind.GPT) {
+        checkSize(files.config(), tokens.length);
+      }
       Inspection inspection = loaded.inference().inspect(tokens);
       AttendData data = new AttendData(inspection, loaded, model.name());
-      if (html == null && json == null) {
+      if (!written) {
         new AttendSummary(data).print(out());
       } else {
-        checkSize(inspection);
         write(JsonParts.compact(data::write));
       }
     }
@@ -94,39 +97,27 @@ final class AttendCommand extends BaseCommand {
     return json != null && json.toString().equals("-");
   }
 
-  /// Refuses a file that cannot be: sooner than behind the work.
-  private static void check(String option, @Nullable Path file) {
-    if (file == null) {
-      return;
-    }
-    Path folder = file.toAbsolutePath().getParent();
-    if (folder == null || !Files.isDirectory(folder) || Files.isDirectory(file)) {
-      throw new IllegalArgumentException(
-          "%s: %s cannot be a file; give one in a folder that exists".formatted(option, file));
-    }
-  }
-
-  private static void checkSize(Inspection inspection) {
-    int t = inspection.length();
-    if (numbers(inspection, t) > MOST_NUMBERS) {
-      int fits = t;
-      while (fits > 1 && numbers(inspection, fits) > MOST_NUMBERS) {
+  /// Refuses a page that nobody could open: sooner than behind the work.
+  private static void checkSize(GptConfig config, int tokens) {
+    if (numbers(config, tokens) > MOST_NUMBERS) {
+      int fits = tokens;
+      while (fits > 1 && numbers(config, fits) > MOST_NUMBERS) {
         fits--;
       }
       throw new IllegalArgumentException(
           ("%d tokens through %d heads are %d million numbers, too many for a page: take the end of"
                   + " the text with --last %d, or shorten it")
               .formatted(
-                  t,
-                  inspection.layers() * inspection.heads(),
-                  numbers(inspection, t) / 1_000_000,
+                  tokens,
+                  config.layers() * config.heads(),
+                  numbers(config, tokens) / 1_000_000,
                   fits));
     }
   }
 
   /// {@return how many numbers the scores, weights, queries and keys of so many tokens are}
-  private static long numbers(Inspection i, long tokens) {
-    return (long) i.layers() * i.heads() * (2 * tokens * tokens + 2 * tokens * i.headSize());
+  private static long numbers(GptConfig c, long tokens) {
+    return (long) c.layers() * c.heads() * (2 * tokens * tokens + 2 * tokens * c.headSize());
   }
 
   private void write(String data) {

@@ -3,7 +3,6 @@ package org.quern.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -32,15 +31,7 @@ final class ProfileOption {
   ///
   /// @throws IllegalArgumentException if the file cannot be written: sooner than behind the work
   Settings in(Settings settings) {
-    Path file = json;
-    if (file != null) {
-      Path folder = file.toAbsolutePath().getParent();
-      if (folder == null || !Files.isDirectory(folder) || Files.isDirectory(file)) {
-        throw new IllegalArgumentException(
-            "--profile-json: %s cannot be a file; give one in a folder that exists"
-                .formatted(file));
-      }
-    }
+    OutputFile.check("--profile-json", json);
     return wanted() ? settings.withProfile(true) : settings;
   }
 
